@@ -26,9 +26,9 @@ const (
 	// know is VCALENDAR, VEVENT, VALARM.
 	MaxDepth = 16
 	// MaxComponents is the number of components of one input, of all depths.
-	MaxComponents = 200_000
+	MaxComponents = 100_000
 	// MaxProperties is the number of properties of one input, in all its components.
-	MaxProperties = 2_000_000
+	MaxProperties = 300_000
 	// MaxParams is the number of parameters and of parameter values of one property.
 	MaxParams = 1000
 	// MaxLine is the length of one unfolded content line in bytes. Attachments
