@@ -3,6 +3,7 @@ package davxml
 import (
 	"encoding/binary"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -16,10 +17,11 @@ const (
 	// MaxElements is how many elements a document may have. It bounds the memory
 	// of the tree to about 15 MB and admits a multiget of all of a large collection.
 	MaxElements = 100_000
-	// MaxAttrs is how many attributes and namespace declarations one element may have.
+	// MaxAttrs is how many attributes one element may have, namespace declarations aside.
 	MaxAttrs = 64
-	// MaxPrefixes is how many namespace declarations may be in scope at once.
-	// Resolving a name walks them, so this is what keeps parsing linear.
+	// MaxPrefixes is how many namespace declarations may be in scope at once,
+	// not counting xmlns="". Resolving a name walks them, so this is what keeps
+	// parsing linear.
 	MaxPrefixes = 128
 )
 
@@ -148,56 +150,96 @@ func (e *Element) attr(local string) (string, bool) {
 }
 
 // InnerXML returns what is in the element as XML that needs no declaration
-// from outside and may be put into any element: its outermost elements say
-// their namespace themselves. Parsing it inside an element gives the same
-// nodes. Prefixes are not kept: text that speaks of prefixes loses its meaning.
+// from outside and may be put into any element. Parsing it inside an element
+// gives the same nodes. Prefixes are chosen anew: text that speaks of the old
+// ones loses its meaning.
 func (e *Element) InnerXML() string {
 	if e == nil {
 		return ""
 	}
-	var b []byte
+	var w inner
 	for i := range e.Nodes {
-		b = appendNode(b, &e.Nodes[i], false, "")
+		w.node(&e.Nodes[i], false)
 	}
-	return string(b)
+	return string(w.b)
 }
 
-// appendNode appends a node. The default namespace in scope is space when
-// known is true, and anything at all otherwise.
-func appendNode(b []byte, n *Node, known bool, space string) []byte {
+// inner serialises nodes. Every namespace is declared once on the way from the
+// outermost element to the innermost, and never hidden by another: so there
+// are no more declarations in scope than there were in the document parsed,
+// and what Parse took it will take again.
+type inner struct {
+	b     []byte
+	scope []string // namespaces declared around the place at hand
+}
+
+// node appends a node; bare says whether the default namespace is known to be none.
+func (w *inner) node(n *Node, bare bool) {
 	e := n.Element
 	if e == nil {
-		return appendEscaped(b, n.Text, false)
+		w.b = appendEscaped(w.b, n.Text, false)
+		return
 	}
-	b = append(append(b, '<'), e.Name.Local...)
-	if !known || e.Name.Space != space {
-		b = append(appendEscaped(append(b, ` xmlns="`...), e.Name.Space, true), '"')
+	outer := len(w.scope)
+	w.declare(e.Name.Space)
+	for i := range e.Attrs {
+		w.declare(e.Attrs[i].Name.Space)
+	}
+	w.b = append(w.b, '<')
+	w.name(e.Name)
+	if e.Name.Space == "" && !bare {
+		w.b = append(w.b, ` xmlns=""`...)
+		bare = true
+	}
+	for i := outer; i < len(w.scope); i++ {
+		w.b = append(w.b, " xmlns:"...)
+		w.prefix(w.scope[i])
+		w.b = append(w.b, `="`...)
+		w.b = append(appendEscaped(w.b, w.scope[i], true), '"')
 	}
 	for i := range e.Attrs {
-		a := &e.Attrs[i]
-		b = append(b, ' ')
-		switch a.Name.Space {
-		case "":
-		case XML:
-			b = append(b, "xml:"...)
-		default:
-			// One prefix for each attribute, declared beside it, is always right.
-			p := "a" + strconv.Itoa(i)
-			b = append(append(append(b, "xmlns:"...), p...), `="`...)
-			b = append(appendEscaped(b, a.Name.Space, true), `" `...)
-			b = append(append(b, p...), ':')
-		}
-		b = append(append(b, a.Name.Local...), `="`...)
-		b = append(appendEscaped(b, a.Value, true), '"')
+		w.b = append(w.b, ' ')
+		w.name(e.Attrs[i].Name)
+		w.b = append(w.b, `="`...)
+		w.b = append(appendEscaped(w.b, e.Attrs[i].Value, true), '"')
 	}
 	if len(e.Nodes) == 0 {
-		return append(b, "/>"...)
+		w.b = append(w.b, "/>"...)
+	} else {
+		w.b = append(w.b, '>')
+		for i := range e.Nodes {
+			w.node(&e.Nodes[i], bare)
+		}
+		w.b = append(w.b, "</"...)
+		w.name(e.Name)
+		w.b = append(w.b, '>')
 	}
-	b = append(b, '>')
-	for i := range e.Nodes {
-		b = appendNode(b, &e.Nodes[i], true, e.Name.Space)
+	w.scope = w.scope[:outer]
+}
+
+func (w *inner) declare(space string) {
+	if space != "" && space != XML && !slices.Contains(w.scope, space) {
+		w.scope = append(w.scope, space)
 	}
-	return append(append(append(b, "</"...), e.Name.Local...), '>')
+}
+
+func (w *inner) name(n Name) {
+	if n.Space != "" {
+		w.prefix(n.Space)
+		w.b = append(w.b, ':')
+	}
+	w.b = append(w.b, n.Local...)
+}
+
+func (w *inner) prefix(space string) {
+	switch p := prefix(space); {
+	case p != "":
+		w.b = append(w.b, p...)
+	case space == DAV:
+		w.b = append(w.b, 'D')
+	default:
+		w.b = strconv.AppendInt(append(w.b, 'n'), int64(slices.Index(w.scope, space)), 10)
+	}
 }
 
 // decode returns the document as UTF-8 in which every character is an XML
@@ -382,6 +424,7 @@ type parser struct {
 
 	open     []frame
 	bindings []binding // declarations in scope, innermost last
+	prefixes int       // those of them that bind to a namespace
 	nodes    []Node    // children so far of all open elements, innermost last
 	elements int
 
@@ -728,7 +771,7 @@ func (p *parser) startTag() (*Element, error) {
 		}
 	}
 	if empty {
-		p.bindings = p.bindings[:outer]
+		p.leave(outer)
 		p.nodes = append(p.nodes, Node{Element: e})
 		return e, nil
 	}
@@ -780,14 +823,13 @@ func (p *parser) attribute(outer int) error {
 	}
 	p.i = start + n + 1
 
-	if len(p.attrs)+len(p.bindings)-outer >= MaxAttrs {
-		return p.fail("too many attributes")
-	}
 	switch {
 	case prefix == "xmlns":
 		return p.declare(local, value, outer, at)
 	case prefix == "" && local == "xmlns":
 		return p.declare("", value, outer, at)
+	case len(p.attrs) >= MaxAttrs:
+		return p.fail("too many attributes")
 	}
 	p.attrs = append(p.attrs, rawAttr{prefix, local, value, at})
 	return nil
@@ -801,7 +843,7 @@ func (p *parser) declare(prefix, space string, outer, at int) error {
 		return refuse("reserved namespace or prefix")
 	case prefix != "" && space == "":
 		return refuse("prefix bound to no namespace")
-	case len(p.bindings) >= MaxPrefixes:
+	case space != "" && p.prefixes >= MaxPrefixes:
 		return refuse("too many namespace declarations")
 	}
 	for _, b := range p.bindings[outer:] {
@@ -810,6 +852,9 @@ func (p *parser) declare(prefix, space string, outer, at int) error {
 		}
 	}
 	p.bindings = append(p.bindings, binding{prefix, intern(space)})
+	if space != "" {
+		p.prefixes++
+	}
 	return nil
 }
 
@@ -873,9 +918,19 @@ func (p *parser) endTag() (*Element, error) {
 	p.i++
 	f.element.Nodes = p.keepNodes(p.nodes[f.nodes:])
 	p.nodes = append(p.nodes[:f.nodes], Node{Element: f.element})
-	p.bindings = p.bindings[:f.bindings]
+	p.leave(f.bindings)
 	p.open = p.open[:len(p.open)-1]
 	return f.element, nil
+}
+
+// leave takes the declarations of an element that ends out of scope.
+func (p *parser) leave(outer int) {
+	for _, b := range p.bindings[outer:] {
+		if b.space != "" {
+			p.prefixes--
+		}
+	}
+	p.bindings = p.bindings[:outer]
 }
 
 // newElement and keepNodes hand out memory in slabs: a body of ten thousand
@@ -947,7 +1002,7 @@ func (p *parser) split(name string, at int) (prefix, local string, err error) {
 	// The local part must be a name by itself.
 	r, _ := utf8.DecodeRuneInString(local)
 	first := r < utf8.RuneSelf && ('a' <= r|0x20 && r|0x20 <= 'z' || r == '_') || r >= utf8.RuneSelf && isNameRune(r, true)
-	if prefix == "" || !first || strings.IndexByte(local, ':') >= 0 {
+	if prefix == "" || local == "" || !first || strings.IndexByte(local, ':') >= 0 {
 		return "", "", &SyntaxError{at, "bad name"}
 	}
 	return prefix, local, nil

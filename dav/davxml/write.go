@@ -3,7 +3,6 @@ package davxml
 import (
 	"encoding/binary"
 	"io"
-	"strconv"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -300,10 +299,14 @@ func special(s string, i int, attr bool) (at int, rep string, n int) {
 			}
 		case '\r':
 			return i, "&#13;", 1
-		case '\t', '\n':
-			// Read back literally, these would become spaces in an attribute.
+		// Read back literally, these two would become spaces in an attribute.
+		case '\t':
 			if attr {
-				return i, "&#" + strconv.Itoa(int(c)) + ";", 1
+				return i, "&#9;", 1
+			}
+		case '\n':
+			if attr {
+				return i, "&#10;", 1
 			}
 		default:
 			if c < ' ' {
