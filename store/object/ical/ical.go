@@ -20,7 +20,8 @@ import (
 	"iter"
 )
 
-// The limits of Parse. An input beyond one of them is a *SyntaxError.
+// The limits of Parse. An input beyond one of them is a *SyntaxError, unless
+// something else is said.
 const (
 	// MaxDepth is how deep components may nest. The deepest that the RFCs
 	// know is VCALENDAR, VEVENT, VALARM.
@@ -29,7 +30,8 @@ const (
 	MaxComponents = 100_000
 	// MaxProperties is the number of properties of one input, in all its components.
 	MaxProperties = 300_000
-	// MaxParams is the number of parameters and of parameter values of one property.
+	// MaxParams is the number of parameters and of parameter values of one
+	// property. A line with more is taken for no content line.
 	MaxParams = 1000
 	// MaxLine is the length of one unfolded content line in bytes. Attachments
 	// and photographs are lines.

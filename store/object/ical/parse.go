@@ -13,15 +13,23 @@ import (
 func Parse(b []byte) ([]*Component, error) {
 	// All that is not folded becomes a substring of this one copy.
 	p := parser{src: string(b), lines: NewLines(b)}
-	// An estimate good enough that an event needs one allocation for its
-	// properties; a limit because a folded photograph is mostly line feeds.
-	p.props = make([]Property, 0, min(bytes.Count(b, []byte{'\n'})+1, 64))
+	return p.parse()
+}
+
+// ParseOnly is Parse without the properties for which keep returns false. Keep
+// gets the component that the property is in, complete as far as it has been
+// read, and the property's name as it was written, with its group.
+//
+// It fails exactly when Parse fails.
+func ParseOnly(b []byte, keep func(in *Component, name []byte) bool) ([]*Component, error) {
+	p := parser{lines: NewLines(b), keep: keep}
 	return p.parse()
 }
 
 type parser struct {
 	src   string
 	lines Lines
+	keep  func(*Component, []byte) bool
 	roots []*Component
 	open  []*Component
 
@@ -38,32 +46,30 @@ type parser struct {
 
 func (p *parser) parse() ([]*Component, error) {
 	for p.lines.Next() {
-		line := ""
-		if p.lines.Folded {
-			line = string(p.lines.Text)
-		} else {
-			line = p.src[p.lines.Start : p.lines.Start+len(p.lines.Text)]
-		}
-		prop, ok := p.property(line)
-		if !ok {
-			return nil, p.error("too many parameters")
-		}
+		text := p.lines.Text
+		n := nameEnd(text)
 		switch {
-		case prop.Name == "BEGIN" && len(prop.Params) == 0:
-			if err := p.begin(upperString(strings.TrimSpace(prop.Value))); err != nil {
+		case n == 5 && len(text) > 5 && text[5] == ':' && equalFold(text[:5], "BEGIN"):
+			if err := p.begin(componentName(text[6:])); err != nil {
 				return nil, err
 			}
-		case prop.Name == "END" && len(prop.Params) == 0:
-			if err := p.end(upperString(strings.TrimSpace(prop.Value))); err != nil {
+			continue
+		case n == 3 && len(text) > 3 && text[3] == ':' && equalFold(text[:3], "END"):
+			if err := p.end(componentName(text[4:])); err != nil {
 				return nil, err
 			}
+			continue
 		case len(p.open) == 0:
 			return nil, p.error("content outside of a component")
-		default:
-			if p.nprops++; p.nprops > MaxProperties {
-				return nil, p.error("too many properties")
-			}
-			p.add(prop)
+		}
+		if p.nprops++; p.nprops > MaxProperties {
+			return nil, p.error("too many properties")
+		}
+		switch {
+		case p.keep == nil && !p.lines.Folded:
+			p.add(p.property(p.src[p.lines.Start:p.lines.Start+len(text)], n))
+		case p.keep == nil || p.keep(p.open[len(p.open)-1], text[:n]):
+			p.add(p.property(string(text), n))
 		}
 	}
 	if err := p.lines.Err(); err != nil {
@@ -74,6 +80,40 @@ func (p *parser) parse() ([]*Component, error) {
 	}
 	return p.roots, nil
 }
+
+// componentName returns the value of a BEGIN or END line; the usual ones
+// without an allocation.
+func componentName(b []byte) string {
+	for len(b) > 0 && isBlank(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	for len(b) > 0 && isBlank(b[0]) {
+		b = b[1:]
+	}
+	switch string(b) {
+	case "VCALENDAR":
+		return "VCALENDAR"
+	case "VEVENT":
+		return "VEVENT"
+	case "VTODO":
+		return "VTODO"
+	case "VJOURNAL":
+		return "VJOURNAL"
+	case "VTIMEZONE":
+		return "VTIMEZONE"
+	case "STANDARD":
+		return "STANDARD"
+	case "DAYLIGHT":
+		return "DAYLIGHT"
+	case "VALARM":
+		return "VALARM"
+	case "VCARD":
+		return "VCARD"
+	}
+	return upperString(string(b))
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 func (p *parser) error(msg string) error { return &SyntaxError{p.lines.Line, msg} }
 
@@ -122,7 +162,7 @@ func (p *parser) add(prop Property) {
 		return
 	}
 	if n == 0 {
-		p.props = append(make([]Property, 0, 64), prop)
+		p.props = append(make([]Property, 0, p.room()), prop)
 		c.Properties = p.props[:1:1]
 		return
 	}
@@ -131,38 +171,56 @@ func (p *parser) add(prop Property) {
 	c.Properties = append(c.Properties, prop)
 }
 
-// property splits a line. It fails only for too many parameters.
-func (p *parser) property(line string) (Property, bool) {
-	prop := Property{Value: line, Start: p.lines.Start, End: p.lines.End, Line: p.lines.Line}
-	n := nameEnd(line)
-	if n == 0 || n == len(line) {
-		return prop, true
+// room is how many properties to make room for: those which are there still
+// if no line is folded, within reason, for a folded photograph is line feeds
+// for the most part.
+func (p *parser) room() int {
+	if p.keep != nil {
+		return 16
 	}
+	return min(bytes.Count(p.lines.src[p.lines.Start:min(len(p.lines.src), p.lines.Start+8192)], []byte{'\n'})+1, 64)
+}
+
+// property splits a line whose name has n bytes. A line with too many
+// parameters counts as no content line.
+func (p *parser) property(line string, n int) Property {
+	prop := Property{Value: line, Start: p.lines.Start, End: p.lines.End, Line: p.lines.Line}
+	if n == 0 || n == len(line) {
+		return prop
+	}
+	value := n + 1
 	switch line[n] {
 	case ':':
-		prop.Value = line[n+1:]
 	case ';':
 		colon := headEnd(line, n)
 		if colon == 0 {
-			return prop, true
+			return prop
 		}
-		var ok bool
-		if prop.Params, ok = p.parameters(line[n+1 : colon]); !ok {
-			return prop, false
+		params, ok := p.parameters(line[n+1 : colon])
+		if !ok {
+			return prop
 		}
-		prop.Value = line[colon+1:]
+		prop.Params = params
+		value = colon + 1
 	default:
-		return prop, true
+		return prop
 	}
 	name := line[:n]
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		prop.Group, name = name[:dot], name[dot+1:]
 	}
-	prop.Name = upperString(name)
-	if prop.Name == "" { // "group.:value"
-		return Property{Value: line, Start: prop.Start, End: prop.End, Line: prop.Line}, true
+	if name == "" { // "group.:value"
+		prop.Group, prop.Params = "", nil
+		return prop
 	}
-	return prop, true
+	prop.Name, prop.Value = upperString(name), line[value:]
+	return prop
+}
+
+// ParseProperty splits one unfolded content line, as Parse does.
+func ParseProperty(line string) Property {
+	var p parser
+	return p.property(line, nameEnd(line))
 }
 
 // parameters splits what stands between the name and the colon.

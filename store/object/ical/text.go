@@ -156,7 +156,7 @@ func (p *Property) appendHead(line []byte) []byte {
 			} else {
 				line = append(line, ',')
 			}
-			if strings.ContainsAny(v, ",;:") || v == "" {
+			if v == "" || strings.ContainsAny(v, ",;:\"") {
 				line = append(append(append(line, '"'), strings.ReplaceAll(clean(v), `"`, "^'")...), '"')
 			} else {
 				line = append(line, clean(v)...)
