@@ -2,10 +2,25 @@
 // their parts, the time they cover, whether a filter matches them and how a
 // selection of them is written. It is pure: bytes come in, bytes and values go
 // out; no files, no network, no clock but what is given.
+//
+// Reading is lenient, storing is not: [ParseCalendar], [Summarize], [CompFilter.Match]
+// and the writers make the best of whatever lies in the folder; [Calendar.Check]
+// and [Card.Check] say what a client may put there.
+//
+//	object.go      objects, errors, what may be stored
+//	summary.go     Summarize: what an index keeps
+//	filter.go      filters as plain structs; match.go the full test;
+//	               decide.go the test against a summary; collation.go texts
+//	select.go      CalendarData, AddressData: the parts a client asked for
+//	split.go       one stream into objects; export.go objects into one stream
+//	timerange.go, instances.go, expand.go, freebusy.go   everything about time
 package object
 
 import (
 	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"inetdav/store/object/ical"
 )
@@ -17,7 +32,7 @@ var (
 	// CARDDAV:valid-address-data (RFC 6352, 6.3.2.1).
 	ErrSyntax = errors.New("not valid data")
 	// ErrObject: CALDAV:valid-calendar-object-resource (RFC 4791, 4.1), or
-	// an address object of more than one card (RFC 6352, 5.1).
+	// an address object that is not one card with a UID (RFC 6352, 5.1).
 	ErrObject = errors.New("not a valid object resource")
 	// ErrComponent: CALDAV:supported-calendar-component.
 	ErrComponent = errors.New("unsupported component")
@@ -30,33 +45,233 @@ var (
 	ErrFilter = errors.New("not a valid filter")
 )
 
+// MaxUID is the length of a UID in bytes. RFC 7986, 5.3, demands room for 255.
+const MaxUID = 4096
+
 // Calendar is a parsed calendar object: one VCALENDAR.
 type Calendar struct {
 	// Root is the VCALENDAR.
 	Root *ical.Component
+
+	badUTF8 bool
 }
 
 // Card is a parsed address object: one VCARD, or one VLIST (SOGo).
 type Card struct {
 	Root *ical.Component
+
+	badUTF8 bool
 }
 
 // ParseCalendar reads a calendar object leniently: what is returned may still
-// not be storable, see [Calendar.Check]. Errors wrap ErrSyntax.
+// not be storable, see [Calendar.Check]. Errors wrap ErrSyntax, or ErrObject if
+// there is more than one VCALENDAR.
 func ParseCalendar(b []byte) (*Calendar, error) {
-	return nil, ErrSyntax
+	roots, err := ical.Parse(b)
+	c, err := calendarOf(roots, err)
+	if err == nil {
+		c.badUTF8 = !utf8.Valid(b)
+	}
+	return c, err
 }
 
 // ParseCard reads an address object leniently, see [Card.Check]. Errors wrap
-// ErrSyntax.
+// ErrSyntax, or ErrObject if there is more than one card.
 func ParseCard(b []byte) (*Card, error) {
-	return nil, ErrSyntax
+	roots, err := ical.Parse(b)
+	c, err := cardOf(roots, err)
+	if err == nil {
+		c.badUTF8 = !utf8.Valid(b)
+	}
+	return c, err
+}
+
+func calendarOf(roots []*ical.Component, err error) (*Calendar, error) {
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	case len(roots) == 0:
+		return nil, fmt.Errorf("%w: no VCALENDAR", ErrSyntax)
+	case roots[0].Name != "VCALENDAR":
+		return nil, fmt.Errorf("%w: %q where VCALENDAR belongs", ErrSyntax, clip(roots[0].Name))
+	case len(roots) > 1:
+		return nil, fmt.Errorf("%w: more than one VCALENDAR", ErrObject)
+	}
+	return &Calendar{Root: roots[0]}, nil
+}
+
+func cardOf(roots []*ical.Component, err error) (*Card, error) {
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	case len(roots) == 0:
+		return nil, fmt.Errorf("%w: no VCARD", ErrSyntax)
+	case roots[0].Name != "VCARD" && roots[0].Name != "VLIST":
+		return nil, fmt.Errorf("%w: %q where VCARD belongs", ErrSyntax, clip(roots[0].Name))
+	case len(roots) > 1:
+		return nil, fmt.Errorf("%w: more than one %s", ErrObject, roots[0].Name)
+	}
+	return &Card{Root: roots[0]}, nil
+}
+
+// Component returns the type of the object: the name of its first component
+// that is no VTIMEZONE, or "".
+func (c *Calendar) Component() string {
+	for _, comp := range c.Root.Components {
+		if comp.Name != "VTIMEZONE" {
+			return comp.Name
+		}
+	}
+	return ""
+}
+
+// UID returns the UID of the first component that is no VTIMEZONE, unescaped.
+func (c *Calendar) UID() string {
+	for _, comp := range c.Root.Components {
+		if comp.Name != "VTIMEZONE" {
+			return uid(comp)
+		}
+	}
+	return ""
+}
+
+// UID returns the card's UID, unescaped.
+func (c *Card) UID() string { return uid(c.Root) }
+
+func uid(c *ical.Component) string {
+	return strings.TrimSpace(ical.Unescape(c.Value("UID")))
 }
 
 // Check says whether a client may store c as a calendar object resource (RFC
 // 4791, 4.1 and 5.3.2.1). Errors wrap ErrSyntax or ErrObject.
-func (c *Calendar) Check() error { return nil }
+//
+// It demands what a server needs to do its work and to keep the collection
+// sane, not all that RFC 5545 demands: a missing PRODID, VERSION, DTSTAMP, even
+// DTSTART (drafts), a VTIMEZONE left out for a zone of the IANA, control
+// characters and unknown properties harm nobody, and refusing them keeps
+// people's appointments out.
+func (c *Calendar) Check() error {
+	if c.badUTF8 {
+		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
+	}
+	if err := checkLines(c.Root); err != nil {
+		return err
+	}
+	if p := c.Root.Prop("VERSION"); p != nil && strings.TrimSpace(p.Value) != "2.0" {
+		return fmt.Errorf("%w: line %d: iCalendar version %q", ErrSyntax, p.Line, clip(p.Value))
+	}
+	if p := c.Root.Prop("METHOD"); p != nil {
+		return fmt.Errorf("%w: line %d: METHOD", ErrObject, p.Line)
+	}
+	if err := checkNames(c.Root, "VCALENDAR", 0); err != nil {
+		return err
+	}
+	var first *ical.Component
+	var id string
+	for _, comp := range c.Root.Components {
+		if comp.Name == "VTIMEZONE" {
+			if strings.TrimSpace(comp.Value("TZID")) == "" {
+				return fmt.Errorf("%w: VTIMEZONE without TZID", ErrSyntax)
+			}
+			continue
+		}
+		u := uid(comp)
+		switch comp.Name {
+		case "VEVENT", "VTODO", "VJOURNAL":
+			if u == "" {
+				return fmt.Errorf("%w: %s without UID", ErrObject, comp.Name)
+			}
+		}
+		if len(u) > MaxUID {
+			return fmt.Errorf("%w: UID too long", ErrObject)
+		}
+		if first == nil {
+			first, id = comp, u
+			continue
+		}
+		if comp.Name != first.Name {
+			return fmt.Errorf("%w: %s beside %s", ErrObject, clip(comp.Name), clip(first.Name))
+		}
+		if u != id {
+			return fmt.Errorf("%w: components with different UIDs, %q and %q", ErrObject, clip(id), clip(u))
+		}
+	}
+	if first == nil {
+		return fmt.Errorf("%w: no component besides time zones", ErrObject)
+	}
+	return c.checkTimes()
+}
+
+// checkLines refuses lines which are no content lines.
+func checkLines(c *ical.Component) error {
+	for i := range c.Properties {
+		if p := &c.Properties[i]; p.Name == "" {
+			return fmt.Errorf("%w: line %d: no content line: %q", ErrSyntax, p.Line, clip(p.Value))
+		}
+	}
+	for _, sub := range c.Components {
+		if err := checkLines(sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNames refuses components where RFC 5545, 3.6, has no place for them:
+// a VEVENT within a VEVENT would be out of reach of any filter. Unknown ones
+// may be anywhere.
+func checkNames(c *ical.Component, parent string, depth int) error {
+	for _, sub := range c.Components {
+		place := ""
+		switch sub.Name {
+		case "VCALENDAR", "VCARD":
+			return fmt.Errorf("%w: %s within %s", ErrSyntax, sub.Name, clip(parent))
+		case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE":
+			place = "VCALENDAR"
+		case "STANDARD", "DAYLIGHT":
+			place = "VTIMEZONE"
+		}
+		if place != "" && parent != place {
+			return fmt.Errorf("%w: %s within %s", ErrSyntax, sub.Name, clip(parent))
+		}
+		if err := checkNames(sub, sub.Name, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Check says whether a client may store c as an address object resource (RFC
-// 6352, 5.1 and 6.3.2.1). Errors wrap ErrSyntax or ErrObject.
-func (c *Card) Check() error { return nil }
+// 6352, 5.1 and 6.3.2.1). Errors wrap ErrSyntax or ErrObject. A missing FN, N
+// or VERSION is not held against a card.
+func (c *Card) Check() error {
+	if c.badUTF8 {
+		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
+	}
+	if err := checkLines(c.Root); err != nil {
+		return err
+	}
+	if p := c.Root.Prop("VERSION"); p != nil && c.Root.Name == "VCARD" {
+		switch strings.TrimSpace(p.Value) {
+		case "2.1", "3.0", "4.0":
+		default:
+			return fmt.Errorf("%w: line %d: vCard version %q", ErrSyntax, p.Line, clip(p.Value))
+		}
+	}
+	u := c.UID()
+	if u == "" && c.Root.Name == "VCARD" {
+		return fmt.Errorf("%w: VCARD without UID", ErrObject)
+	}
+	if len(u) > MaxUID {
+		return fmt.Errorf("%w: UID too long", ErrObject)
+	}
+	return nil
+}
+
+// clip keeps error messages short.
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "..."
+	}
+	return s
+}

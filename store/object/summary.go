@@ -1,6 +1,11 @@
 package object
 
-import "math"
+import (
+	"fmt"
+	"math"
+
+	"inetdav/store/object/ical"
+)
 
 // Kind is what a collection holds.
 type Kind uint8
@@ -18,22 +23,26 @@ type Flags uint16
 const (
 	// Broken: the object could not be read. All that is known is that it is there.
 	Broken Flags = 1 << iota
-	// Recurring: more than one instance, or possibly so.
+	// Recurring: more than one instance, or possibly so, or an instance of
+	// something recurring.
 	Recurring
 	// Exact: there is one component besides time zones, with one instance
 	// that covers exactly [Start, End), whatever the floating zone is.
 	Exact
 	// HasAlarm: there is a VALARM.
 	HasAlarm
-	// Floating: an instance has a DATE or a floating time, so that where it
-	// lies depends on the reader. Start and End are widened for that.
-	Floating
+	// Single: there is one component besides time zones, a VEVENT with one
+	// instance, which lies within [Start, End).
+	Single
 	// Several: more than one component besides time zones.
 	Several
 	// HasTimezone: there is a VTIMEZONE.
 	HasTimezone
-	// HintsWhole: Hints has all properties with the names that it may have.
+	// HintsWhole: Hints has all properties with the names that it may have,
+	// and the component has exactly the UID of the summary, if any.
 	HintsWhole
+	// Mixed: components of different types, which RFC 4791 forbids.
+	Mixed
 )
 
 // NoStart and NoEnd are the Start and End of a Summary that is open there, or
@@ -63,10 +72,182 @@ type Summary struct {
 	Hints []byte
 }
 
+// MaxHints is the length of Hints in bytes. What does not fit is left out, and
+// HintsWhole with it.
+const MaxHints = 2048
+
+// broken is the summary of an object of which nothing is known.
+func broken() Summary { return Summary{Start: NoStart, End: NoEnd, Flags: Broken} }
+
 // Summarize reads an object just as far as its summary needs. It never fails
-// whole: with an error (which wraps ErrSyntax, ErrObject or ErrInstances and
-// says why) comes a Summary which is right though it may say little. A client's
-// object is to be refused by [Check], not by this.
+// whole: with an error, which wraps ErrSyntax, ErrObject or ErrInstances and
+// says why, comes a Summary which is right though it may say little. A client's
+// object is to be refused by [Calendar.Check] or [Card.Check], not by this.
 func Summarize(kind Kind, b []byte) (Summary, error) {
-	return Summary{Start: NoStart, End: NoEnd, Flags: Broken}, ErrSyntax
+	if kind == KindAddressBook {
+		return summarizeCard(b)
+	}
+	return summarizeCalendar(b)
+}
+
+// forSummary chooses the properties on which the summary of a calendar
+// object depends: those of its time zones, and of its other components those
+// that tell when it is.
+func forSummary(in *ical.Component, name []byte) bool {
+	switch in.Name {
+	case "VCALENDAR", "VALARM":
+		return false
+	case "VTIMEZONE", "STANDARD", "DAYLIGHT":
+		// Names and descriptions of zones tell nothing.
+		return !ical.Is(name, "TZNAME") && !ical.Is(name, "X-LIC-LOCATION") && !ical.Is(name, "LAST-MODIFIED")
+	}
+	switch len(name) {
+	case 3:
+		return ical.Is(name, "UID") || ical.Is(name, "DUE")
+	case 5:
+		return ical.Is(name, "DTEND") || ical.Is(name, "RRULE") || ical.Is(name, "RDATE")
+	case 6:
+		return ical.Is(name, "STATUS") || ical.Is(name, "TRANSP") || ical.Is(name, "EXDATE") || ical.Is(name, "EXRULE")
+	case 7:
+		return ical.Is(name, "DTSTART") || ical.Is(name, "CREATED")
+	case 8:
+		return ical.Is(name, "DURATION") || ical.Is(name, "FREEBUSY")
+	case 9:
+		return ical.Is(name, "COMPLETED")
+	case 13:
+		return ical.Is(name, "RECURRENCE-ID")
+	}
+	// With a group before it, which iCalendar does not have: Parse takes it off.
+	for _, c := range name {
+		if c == '.' {
+			return true
+		}
+	}
+	return false
+}
+
+func summarizeCalendar(b []byte) (Summary, error) {
+	roots, err := ical.ParseOnly(b, forSummary)
+	c, err := calendarOf(roots, err)
+	if err != nil {
+		return broken(), err
+	}
+	s := Summary{Start: NoStart, End: NoEnd}
+	var first *ical.Component
+	for _, comp := range c.Root.Components {
+		switch {
+		case comp.Name == "VTIMEZONE":
+			s.Flags |= HasTimezone
+		case first == nil:
+			first = comp
+			s.Component, s.UID = comp.Name, uid(comp)
+		default:
+			s.Flags |= Several
+			if comp.Name != first.Name {
+				s.Flags |= Mixed
+			}
+		}
+		if hasAlarm(comp) {
+			s.Flags |= HasAlarm
+		}
+	}
+	if first == nil {
+		s.Flags |= Broken
+		return s, fmt.Errorf("%w: no component besides time zones", ErrObject)
+	}
+	for _, comp := range c.Root.Components {
+		for i := range comp.Properties {
+			switch p := &comp.Properties[i]; p.Name {
+			case "RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID":
+				s.Flags |= Recurring
+			}
+		}
+	}
+	if s.Flags&Several == 0 {
+		s.hintCalendar(first)
+	}
+	start, end, exact, err := c.span(nil)
+	if err != nil {
+		return s, err
+	}
+	s.Start, s.End = start, end
+	if s.Flags&(Several|Recurring) == 0 {
+		if exact {
+			s.Flags |= Exact
+		}
+		if first.Name == "VEVENT" && first.Prop("DTSTART") != nil && start != NoStart && end != NoEnd {
+			s.Flags |= Single
+		}
+	}
+	return s, nil
+}
+
+// hasAlarm reports whether there is a VALARM in c, at any depth.
+func hasAlarm(c *ical.Component) bool {
+	for _, sub := range c.Components {
+		if sub.Name == "VALARM" || hasAlarm(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// hintCalendar collects the hints of an object with one component.
+func (s *Summary) hintCalendar(c *ical.Component) {
+	s.Flags |= HintsWhole
+	uids := 0
+	for i := range c.Properties {
+		switch p := &c.Properties[i]; p.Name {
+		case "UID":
+			if uids++; uids > 1 || len(p.Params) > 0 || ical.Unescape(p.Value) != s.UID {
+				s.Flags &^= HintsWhole
+			}
+		case "STATUS", "TRANSP", "COMPLETED":
+			s.hint(p)
+		}
+	}
+}
+
+// hint adds a line to the hints if it fits.
+func (s *Summary) hint(p *ical.Property) {
+	n := len(s.Hints)
+	if n+len(p.Name)+len(p.Value) <= MaxHints {
+		if s.Hints = p.AppendUnfolded(s.Hints); len(s.Hints) < MaxHints {
+			s.Hints = append(s.Hints, '\n')
+			return
+		}
+		s.Hints = s.Hints[:n]
+	}
+	s.Flags &^= HintsWhole
+}
+
+func summarizeCard(b []byte) (Summary, error) {
+	roots, err := ical.ParseOnly(b, func(_ *ical.Component, name []byte) bool { return isCardHint(name) })
+	c, err := cardOf(roots, err)
+	if err != nil {
+		return broken(), err
+	}
+	s := Summary{Component: c.Root.Name, UID: uid(c.Root), Start: NoStart, End: NoEnd, Flags: HintsWhole}
+	n := 0
+	for i := range c.Root.Properties {
+		n += len(c.Root.Properties[i].Value) + 40
+	}
+	s.Hints = make([]byte, 0, min(n, MaxHints))
+	for i := range c.Root.Properties {
+		if p := &c.Root.Properties[i]; p.Name != "" {
+			s.hint(p)
+		}
+	}
+	return s, nil
+}
+
+// isCardHint reports whether name, in any case and with or without a group,
+// is that of a property which the hints of cards have.
+func isCardHint(name []byte) bool {
+	for _, hint := range [...]string{"FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG", "KIND", "UID"} {
+		if ical.Is(name, hint) {
+			return true
+		}
+	}
+	return false
 }

@@ -129,13 +129,15 @@ func AppendLine[T []byte | string](dst []byte, line T) []byte {
 // Append appends the property as a folded content line. Names come out in
 // upper case and quotes only where they are needed, whatever was parsed.
 func (p *Property) Append(dst []byte) []byte {
-	if p.Name == "" {
-		return AppendLine(dst, clean(p.Value))
+	return AppendLine(dst, p.AppendUnfolded(make([]byte, 0, 128)))
+}
+
+// AppendUnfolded appends the property as one line without a line end.
+func (p *Property) AppendUnfolded(dst []byte) []byte {
+	if p.Name != "" {
+		dst = p.appendHead(dst)
 	}
-	line := make([]byte, 0, 128)
-	line = p.appendHead(line)
-	line = append(line, clean(p.Value)...)
-	return AppendLine(dst, line)
+	return append(dst, clean(p.Value)...)
 }
 
 // AppendHead appends the property with an empty value (RFC 4791, 9.6.4: novalue).

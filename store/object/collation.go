@@ -1,0 +1,162 @@
+package object
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// The collations (RFC 4790) that text-match knows. "default" and none at all
+// are ASCIICasemap in CalDAV (RFC 4791, 7.5) and UnicodeCasemap in CardDAV
+// (RFC 6352, 8.3).
+const (
+	ASCIICasemap   = "i;ascii-casemap"   // RFC 4790, 9.2
+	Octet          = "i;octet"           // RFC 4790, 9.3
+	UnicodeCasemap = "i;unicode-casemap" // RFC 5051
+)
+
+type collation uint8
+
+const (
+	octet collation = iota
+	asciiCasemap
+	unicodeCasemap
+)
+
+func collationOf(name string, byDefault collation) (collation, error) {
+	switch strings.ToLower(name) {
+	case "", "default":
+		return byDefault, nil
+	case ASCIICasemap:
+		return asciiCasemap, nil
+	case Octet:
+		return octet, nil
+	case UnicodeCasemap:
+		return unicodeCasemap, nil
+	}
+	return 0, fmt.Errorf("%w: %q", ErrCollation, name)
+}
+
+// needle is the text of a TextMatch, ready to be looked for.
+type needle struct {
+	text  string
+	typ   MatchType
+	c     collation
+	ascii bool
+	key   string // of i;unicode-casemap, made when it is first needed
+}
+
+func (t *TextMatch) needle(byDefault collation) (needle, error) {
+	c, err := collationOf(t.Collation, byDefault)
+	return needle{text: t.Text, typ: t.MatchType, c: c, ascii: c == unicodeCasemap && isASCII(t.Text)}, err
+}
+
+// in compares one value.
+func (n *needle) in(value string) bool {
+	text, c := n.text, n.c
+	if c == unicodeCasemap {
+		if n.ascii && isASCII(value) {
+			// Title case and decomposition leave ASCII in upper case.
+			c = asciiCasemap
+		} else {
+			if n.key == "" {
+				n.key = unicodeCasemapKey(text)
+			}
+			value, text, c = unicodeCasemapKey(value), n.key, octet
+		}
+	}
+	if len(text) > len(value) {
+		return false
+	}
+	if c == octet {
+		switch n.typ {
+		case Equals:
+			return value == text
+		case StartsWith:
+			return strings.HasPrefix(value, text)
+		case EndsWith:
+			return strings.HasSuffix(value, text)
+		}
+		return strings.Contains(value, text)
+	}
+	switch n.typ {
+	case Equals:
+		return len(value) == len(text) && equalFold(value, text)
+	case StartsWith:
+		return equalFold(value[:len(text)], text)
+	case EndsWith:
+		return equalFold(value[len(value)-len(text):], text)
+	}
+	return containsFold(value, text)
+}
+
+// equalFold compares strings of the same length without regard to the case of
+// ASCII letters.
+func equalFold(a, b string) bool {
+	for i := 0; i < len(a); i++ {
+		if x, y := a[i], b[i]; x != y && lower(x) != lower(y) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameName compares the names of components, properties and parameters.
+func sameName(a, b string) bool { return len(a) == len(b) && equalFold(a, b) }
+
+// containsFold finds text in value without regard to the case of ASCII
+// letters. The needle may come from a stranger and be as long as the value, so
+// this is the linear search of strings.Index where it could be quadratic.
+func containsFold(value, text string) bool {
+	if text == "" {
+		return true
+	}
+	if len(text) > 64 {
+		return strings.Contains(lowerASCII(value), lowerASCII(text))
+	}
+	first := lower(text[0])
+	for i := 0; i+len(text) <= len(value); i++ {
+		if lower(value[i]) == first && equalFold(value[i+1:i+len(text)], text[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lower(b[i])
+	}
+	return string(b)
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// unicodeCasemapKey makes a string such that strings equal under
+// i;unicode-casemap have equal ones (RFC 5051, 2): each character's simple
+// title case, then the full compatibility decomposition of that.
+func unicodeCasemapKey(s string) string {
+	b := make([]byte, 0, len(s)+8)
+	for _, r := range s {
+		b = utf8.AppendRune(b, unicode.ToTitle(r))
+	}
+	return string(norm.NFKD.Bytes(b))
+}
