@@ -18,8 +18,3 @@ func (c *Calendar) propertyOverlaps(p *ical.Property, r TimeRange, floating *cal
 func (c *Calendar) span(floating *caltime.Zone) (start, end int64, exact bool, err error) {
 	return NoStart, NoEnd, false, nil
 }
-
-// checkTimes says whether all dates, times, durations and rules that the
-// server will need can be read (for Check): errors wrap ErrSyntax and name the
-// line. RSCALE may be stored.
-func (c *Calendar) checkTimes() error { return nil }

@@ -1,0 +1,87 @@
+package object
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"inetdav/store/object/caltime"
+	"inetdav/store/object/ical"
+)
+
+// checkTimes says whether the dates, times, durations and rules on which the
+// server's answers depend can be read. It is for Check; what lies in the
+// folder already is read as well as it goes. Errors wrap ErrSyntax and name the
+// line.
+func (c *Calendar) checkTimes() error {
+	for _, comp := range c.Root.Components {
+		if err := checkComponentTimes(comp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkComponentTimes(c *ical.Component) error {
+	for i := range c.Properties {
+		p := &c.Properties[i]
+		if err := checkTime(p); err != nil {
+			return fmt.Errorf("%w: line %d: %s: %w", ErrSyntax, p.Line, p.Name, err)
+		}
+	}
+	switch c.Name {
+	case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY":
+		for _, name := range []string{"DTSTART", "DTEND", "DUE", "RECURRENCE-ID"} {
+			n := 0
+			for p := range c.Props(name) {
+				// RFC 5545, 3.6.1: not more than once.
+				if n++; n > 1 {
+					return fmt.Errorf("%w: line %d: %s a second time", ErrSyntax, p.Line, name)
+				}
+			}
+		}
+	}
+	for _, sub := range c.Components {
+		if sub.Name == "STANDARD" || sub.Name == "DAYLIGHT" {
+			if err := checkComponentTimes(sub); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkTime reads the value of one property. Blanks around it and empty
+// elements of lists are seen and harmless.
+func checkTime(p *ical.Property) error {
+	value := strings.TrimSpace(p.Value)
+	var err error
+	switch p.Name {
+	case "DTSTART", "DTEND", "DUE", "RECURRENCE-ID":
+		_, err = caltime.ParseDateTime(value)
+	case "DURATION":
+		_, err = caltime.ParseDuration(value)
+	case "TZOFFSETFROM", "TZOFFSETTO":
+		_, err = caltime.ParseOffset(value)
+	case "RRULE", "EXRULE":
+		// What cannot be computed may still be kept (RFC 7529).
+		if _, err = caltime.ParseRule(value); errors.Is(err, caltime.ErrScale) {
+			err = nil
+		}
+	case "EXDATE", "RDATE", "FREEBUSY":
+		for part := range strings.SplitSeq(value, ",") {
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			if strings.IndexByte(part, '/') >= 0 {
+				_, err = caltime.ParsePeriod(part)
+			} else {
+				_, err = caltime.ParseDateTime(part)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	return err
+}
