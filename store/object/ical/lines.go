@@ -238,3 +238,31 @@ func headEnd[T []byte | string](line T, n int) int {
 	}
 	return first
 }
+
+// ParamValue returns the first value of the parameter with this name (upper
+// case) in what Cut returned as params, without quotes and not decoded.
+func ParamValue(params []byte, upperName string) (value []byte, ok bool) {
+	for len(params) > 0 {
+		// The end of this parameter: the next semicolon outside of quotes.
+		end, quoted := len(params), false
+		for i, c := range params {
+			if c == '"' {
+				quoted = !quoted
+			} else if c == ';' && !quoted {
+				end = i
+				break
+			}
+		}
+		name, value, found := bytes.Cut(params[:end], []byte{'='})
+		if found && equalFold(bytes.TrimSpace(name), upperName) {
+			if len(value) > 0 && value[0] == '"' {
+				value, _, _ = bytes.Cut(value[1:], []byte{'"'})
+			} else {
+				value, _, _ = bytes.Cut(value, []byte{','})
+			}
+			return value, true
+		}
+		params = params[min(end+1, len(params)):]
+	}
+	return nil, false
+}
