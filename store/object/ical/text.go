@@ -37,6 +37,14 @@ func DecodeParam(s string) string {
 	return b.String()
 }
 
+// EncodeParam is the inverse of [DecodeParam].
+func EncodeParam(s string) string {
+	if !strings.ContainsAny(s, "^\n\"") {
+		return s
+	}
+	return strings.NewReplacer("^", "^^", "\n", "^n", `"`, "^'").Replace(s)
+}
+
 // Unescape undoes the escaping of TEXT values (RFC 5545, 3.3.11; RFC 6350,
 // 3.4): \n and \N are a line feed, before a backslash, comma, semicolon or
 // colon (vCard 2.1 and 3.0 programs) the backslash falls away, elsewhere it stays.
@@ -158,8 +166,11 @@ func (p *Property) appendHead(line []byte) []byte {
 			} else {
 				line = append(line, ',')
 			}
-			if v == "" || strings.ContainsAny(v, ",;:\"") {
-				line = append(append(append(line, '"'), strings.ReplaceAll(clean(v), `"`, "^'")...), '"')
+			if strings.IndexByte(v, '"') >= 0 {
+				v = EncodeParam(DecodeParam(v))
+			}
+			if v == "" || strings.ContainsAny(v, ",;:") {
+				line = append(append(append(line, '"'), clean(v)...), '"')
 			} else {
 				line = append(line, clean(v)...)
 			}
