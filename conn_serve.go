@@ -104,15 +104,18 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 			logs.Logf(levelWarning, "a request was not finished in %v after the signal to stop", stopLimit)
 			os.Exit(exitDone)
 		})
-		if !h.active.Load() {
-			c.SetReadDeadline(time.Now().Add(stopGrace))
-		}
+		time.AfterFunc(stopGrace, func() {
+			if !h.active.Load() {
+				c.SetReadDeadline(time.Now()) // http.Server leaves a new connection alone
+			}
+		})
 		// Not Shutdown: it returns from Serve at once and polls. This closes
 		// an idle connection, or says `Connection: close` in the answer.
 		server.SetKeepAlivesEnabled(false)
 		logs.Logf(levelDebug, "%v: finishing", sig)
 	}()
 
+	logs.Logf(levelDebug, "connection from %s", c.peer)
 	if tlsConfig != nil {
 		server.ServeTLS(once, "", "")
 	} else {

@@ -143,7 +143,7 @@ func TestKeptConnection(t *testing.T) {
 		if code := s.waitExit(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		if log := s.Log(); log != "" {
+		if log := s.Log(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "[DEBUG] connection from ") {
 			t.Errorf("logged %q", log)
 		}
 	})
