@@ -1,0 +1,437 @@
+// Package access answers two questions: who speaks ([Authenticator]), and what
+// may they do ([Rights]). Both are Radicale's answers to Radicale's
+// configuration, with these exceptions, all of them stricter:
+//
+//   - An entry of the users file that looks like a hash of an unknown kind lets
+//     nobody in. Radicale takes it for a plain password.
+//   - A user name that cannot be the name of a folder is refused at login.
+//   - A rights file with a mistake is refused at once, not when a request comes
+//     by its section.
+//
+// An unknown user costs as much time as a wrong password. A login that was
+// verified is remembered for the life of the process, as a digest under a
+// random key, so that further requests of a connection do not pay for bcrypt.
+//
+// Values are used by one goroutine at a time, as one connection does.
+package access
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"inetdav/dav/config"
+)
+
+var (
+	// ErrCredentials says that the login is wrong: 401 with the challenge.
+	ErrCredentials = errors.New("wrong user or password")
+	// ErrMalformed says that the Authorization field cannot be read: 400.
+	ErrMalformed = errors.New("malformed credentials")
+)
+
+// Severities of syslog (RFC 5424, 6.2.1), as Logf gets them.
+const (
+	levelError   = 3
+	levelWarning = 4
+	levelInfo    = 6
+)
+
+// remembered is how many verified logins a process keeps in mind.
+const remembered = 8
+
+// Authenticator finds out who speaks.
+type Authenticator struct {
+	// Logf gets messages in syslog's severities; nil drops them. Control
+	// characters in names of users are escaped.
+	Logf func(level int, format string, args ...any)
+
+	kind      string
+	realm     string
+	delay     time.Duration
+	lower     bool
+	upper     bool
+	unquote   bool
+	cutDomain bool
+	latin1    bool
+	rule      string
+	external  string // REMOTE_USER as the process got it
+	users     *users
+
+	key    []byte
+	logins [remembered][sha256.Size]byte
+	next   int
+}
+
+// NewAuthenticator makes the authentication that [auth] type asks for: none,
+// denyall, htpasswd, remote_user, http_remote_user or http_x_remote_user.
+//
+// remote_user takes the name from the variable REMOTE_USER of the process's
+// environment. Nothing that starts a process for a connection knows a user, so
+// it serves where a wrapper has authenticated the peer, and is useless
+// otherwise. The two header types believe the header: whoever can connect can
+// be anybody, so only the proxy may be able to.
+func NewAuthenticator(c *config.Config) (*Authenticator, error) {
+	a := &Authenticator{
+		kind:      c.String("auth", "type"),
+		realm:     c.String("auth", "realm"),
+		delay:     c.Duration("auth", "delay"),
+		lower:     c.Bool("auth", "lc_username"),
+		upper:     c.Bool("auth", "uc_username"),
+		unquote:   c.Bool("auth", "urldecode_username"),
+		cutDomain: c.Bool("auth", "strip_domain"),
+		rule:      c.String("server", "validate_user_value"),
+	}
+	if a.lower && a.upper {
+		return nil, errors.New("[auth] lc_username and uc_username exclude each other")
+	}
+	switch strings.ToLower(c.String("encoding", "request")) {
+	case "iso-8859-1", "iso8859-1", "latin-1", "latin1":
+		a.latin1 = true
+	}
+	switch a.kind {
+	case "none", "denyall", "http_remote_user", "http_x_remote_user":
+	case "remote_user":
+		a.external = os.Getenv("REMOTE_USER")
+	case "htpasswd":
+		var err error
+		if a.users, err = newUsers(c); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("[auth] type: %q does not exist here: there are none, denyall, htpasswd, remote_user, http_remote_user and http_x_remote_user", a.kind)
+	}
+	return a, nil
+}
+
+// Challenge returns the value of WWW-Authenticate for an answer 401
+// (RFC 7617, 2), or "" when the user comes from outside and asking is useless.
+func (a *Authenticator) Challenge() string {
+	if a.isExternal() {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(`Basic realm="`)
+	for _, r := range a.realm {
+		if r < ' ' || r == 0x7F {
+			continue
+		}
+		if r == '"' || r == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	b.WriteString(`", charset="UTF-8"`)
+	return b.String()
+}
+
+func (a *Authenticator) isExternal() bool {
+	return a.kind == "remote_user" || a.kind == "http_remote_user" || a.kind == "http_x_remote_user"
+}
+
+// Authenticate returns the user of a request, "" when there are no
+// credentials: what nobody may do is for the rights to say. ErrCredentials
+// comes after the configured delay, unless the request's context ends it;
+// ErrMalformed at once. Other errors are failures of this side.
+func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
+	var login, password string
+	switch a.kind {
+	case "remote_user":
+		login = a.external
+	case "http_remote_user", "http_x_remote_user":
+		name := "Remote-User"
+		if a.kind == "http_x_remote_user" {
+			name = "X-Remote-User"
+		}
+		values := r.Header[name]
+		if len(values) > 1 {
+			// One of them may be the client's own.
+			a.logf(levelWarning, "Refused request from %s: more than one field %s", peer(r), name)
+			return "", a.refuse(r.Context())
+		}
+		if len(values) == 1 {
+			login = values[0]
+		}
+	default:
+		var ok bool
+		if login, password, ok, err = a.basic(r); err != nil || !ok {
+			return "", err
+		}
+	}
+	if login == "" {
+		return "", nil
+	}
+	user = a.name(login)
+	ok := user != "" && ValidName(a.rule, user)
+	if ok {
+		_, ok = Principal(user)
+	}
+	switch {
+	case !ok:
+		a.logf(levelInfo, "Refused unsafe username: %s", repr(login))
+	case a.kind == "denyall":
+		ok = false
+	case a.kind == "htpasswd":
+		if ok, err = a.htpasswd(user, password); err != nil {
+			return "", err
+		}
+	}
+	if !ok {
+		a.logf(levelWarning, "Failed login attempt from %s: %s (%s)", peer(r), repr(login), a.kind)
+		return "", a.refuse(r.Context())
+	}
+	if login == user {
+		a.logf(levelInfo, "Successful login: %s (%s)", repr(login), a.kind)
+	} else {
+		a.logf(levelInfo, "Successful login: %s -> %s (%s)", repr(login), repr(user), a.kind)
+	}
+	return user, nil
+}
+
+// basic reads the Authorization field (RFC 7617, 2). Another scheme than Basic
+// counts as no credentials.
+func (a *Authenticator) basic(r *http.Request) (login, password string, ok bool, err error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return "", "", false, nil
+	}
+	if len(values) > 1 {
+		return "", "", false, ErrMalformed
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false, nil
+	}
+	token = strings.TrimRight(strings.TrimSpace(token), "=")
+	b, err := base64.RawStdEncoding.DecodeString(token)
+	if err != nil {
+		return "", "", false, ErrMalformed
+	}
+	text := string(b)
+	if a.latin1 || !utf8.ValidString(text) {
+		// Clients of before RFC 7617 send ISO-8859-1.
+		latin1 := make([]byte, 0, 2*len(b))
+		for _, c := range b {
+			latin1 = utf8.AppendRune(latin1, rune(c))
+		}
+		text = string(latin1)
+	}
+	login, password, ok = strings.Cut(text, ":")
+	if !ok {
+		return "", "", false, ErrMalformed
+	}
+	return login, password, true, nil
+}
+
+// name makes the user of a login, in Radicale's order.
+func (a *Authenticator) name(login string) string {
+	if a.lower {
+		login = strings.ToLower(login)
+	}
+	if a.upper {
+		login = strings.ToUpper(login)
+	}
+	if a.unquote {
+		login = unquote(login)
+	}
+	if a.cutDomain {
+		login, _, _ = strings.Cut(login, "@")
+	}
+	return login
+}
+
+// unquote is Python's urllib.parse.unquote: bad escapes stay, bad UTF-8 becomes U+FFFD.
+func unquote(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	digit := func(i int) int {
+		if i >= len(s) {
+			return -1
+		}
+		return strings.IndexByte("0123456789abcdef", s[i]|0x20)
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && digit(i+1) >= 0 && digit(i+2) >= 0 {
+			b = append(b, byte(digit(i+1)<<4|digit(i+2)))
+			i += 2
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
+
+// htpasswd verifies a login, or remembers that it has done so.
+func (a *Authenticator) htpasswd(user, password string) (bool, error) {
+	if err := a.users.refresh(a.logf); err != nil {
+		return false, err
+	}
+	e, known := a.users.find(user)
+	if !known {
+		// As slow as a wrong password.
+		verify(a.users.usual.scheme, a.users.usual.digest, password)
+		return false, nil
+	}
+	if e.scheme == unknown {
+		a.logf(levelError, "%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", a.users.name, e.line)
+		verify(a.users.usual.scheme, a.users.usual.digest, password)
+		return false, nil
+	}
+	if e.scheme == plain {
+		return verify(e.scheme, e.digest, password), nil
+	}
+	if a.key == nil {
+		a.key = make([]byte, sha256.Size)
+		rand.Read(a.key)
+	}
+	h := hmac.New(sha256.New, a.key)
+	for _, s := range [...]string{user, e.digest, password} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	proof := [sha256.Size]byte(h.Sum(nil))
+	for i := range a.logins {
+		if hmac.Equal(a.logins[i][:], proof[:]) {
+			return true, nil
+		}
+	}
+	if !verify(e.scheme, e.digest, password) {
+		return false, nil
+	}
+	a.logins[a.next%remembered] = proof
+	a.next++
+	return true, nil
+}
+
+// refuse waits, somewhat by chance, and returns ErrCredentials.
+func (a *Authenticator) refuse(ctx context.Context) error {
+	if a.delay > 0 {
+		d := min(float64(a.delay)*(0.5+mathrand.Float64()), float64(time.Hour))
+		timer := time.NewTimer(time.Duration(d))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return ErrCredentials
+}
+
+func (a *Authenticator) logf(level int, format string, args ...any) {
+	if a.Logf != nil {
+		a.Logf(level, format, args...)
+	}
+}
+
+// peer says where a request comes from, in the words that fail2ban's filters for Radicale know.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	if host == "" || host == "@" {
+		host = "unknown"
+	}
+	if f := r.Header.Get("X-Forwarded-For"); f != "" {
+		host += " (forwarded for " + repr(f) + ")"
+	}
+	return host
+}
+
+// repr shows a text as Python's repr does, without control characters.
+func repr(s string) string {
+	quote := byte('\'')
+	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
+		quote = '"'
+	}
+	b := []byte{quote}
+	for i, r := range s {
+		switch {
+		case r == rune(quote), r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\r':
+			b = append(b, `\r`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b = fmt.Appendf(b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b = utf8.AppendRune(b, r)
+		case r < 0x100:
+			b = fmt.Appendf(b, `\x%02x`, r)
+		case r < 0x10000:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = fmt.Appendf(b, `\U%08x`, r)
+		}
+	}
+	return string(append(b, quote))
+}
+
+// Principal returns the path of a user's principal: the user's name is the
+// name of one folder below the root of the collections, as it is. ok is false
+// for names that cannot be that: empty, ".", "..", with a slash, with a dot in
+// front or a tilde at the end (those are other files of the store), with NUL
+// or longer than 255 bytes.
+func Principal(user string) (path string, ok bool) {
+	if user == "" || len(user) > 255 || user[0] == '.' || user[len(user)-1] == '~' || strings.ContainsAny(user, "/\x00") {
+		return "", false
+	}
+	return user, true
+}
+
+// ValidName applies [server] validate_user_value, the rule, to a user's name.
+func ValidName(rule, user string) bool { return valid(rule, user, "-.@_") }
+
+// ValidPath applies [server] validate_path_value, the rule, to a path.
+func ValidPath(rule, path string) bool { return valid(rule, path, "-.@_/~") }
+
+// valid knows the rules none (and unicode-none), minimal, no-unicode,
+// unicode-letter and strict. signs are what the last two allow beside letters
+// and digits. All of them refuse bad UTF-8 and what Unicode does not call graphic.
+func valid(rule, s, signs string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		ok := unicode.IsGraphic(r)
+		sign := strings.ContainsRune(signs, r) || '0' <= r && r <= '9'
+		switch rule {
+		case "none", "unicode-none":
+		case "no-unicode":
+			ok = ok && r < 0x100 && !strings.ContainsRune(`:'"*?`, r)
+		case "unicode-letter":
+			ok = ok && (sign || unicode.IsLetter(r))
+		case "strict":
+			ok = sign || r < utf8.RuneSelf && unicode.IsLetter(r)
+		default:
+			ok = ok && !strings.ContainsRune(`:'"*?`, r)
+		}
+		if !ok {
+			return false
+		}
+	}
+	if rule == "strict" && !strings.Contains(signs, "/") {
+		return strings.Count(s, "@") <= 1 && !strings.HasPrefix(s, "@") && !strings.HasSuffix(s, "@")
+	}
+	return true
+}
