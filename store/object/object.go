@@ -70,7 +70,7 @@ func ParseCalendar(b []byte) (*Calendar, error) {
 	roots, err := ical.Parse(b)
 	c, err := calendarOf(roots, err)
 	if err == nil {
-		c.badUTF8 = !utf8.Valid(b)
+		c.badUTF8 = !validUTF8(b)
 	}
 	return c, err
 }
@@ -81,9 +81,23 @@ func ParseCard(b []byte) (*Card, error) {
 	roots, err := ical.Parse(b)
 	c, err := cardOf(roots, err)
 	if err == nil {
-		c.badUTF8 = !utf8.Valid(b)
+		c.badUTF8 = !validUTF8(b)
 	}
 	return c, err
+}
+
+// validUTF8 reports whether the content lines of b are UTF-8. A fold may lie
+// within a character (RFC 5545, 3.1).
+func validUTF8(b []byte) bool {
+	if utf8.Valid(b) {
+		return true
+	}
+	for l := ical.NewLines(b); l.Next(); {
+		if !utf8.Valid(l.Text) {
+			return false
+		}
+	}
+	return true
 }
 
 func calendarOf(roots []*ical.Component, err error) (*Calendar, error) {
@@ -138,8 +152,14 @@ func (c *Calendar) UID() string {
 // UID returns the card's UID, unescaped.
 func (c *Card) UID() string { return uid(c.Root) }
 
+// uid returns the first UID that is not blank, unescaped.
 func uid(c *ical.Component) string {
-	return strings.TrimSpace(ical.Unescape(c.Value("UID")))
+	for p := range c.Props("UID") {
+		if u := strings.TrimSpace(ical.Unescape(p.Value)); u != "" {
+			return u
+		}
+	}
+	return ""
 }
 
 // Check says whether a client may store c as a calendar object resource (RFC

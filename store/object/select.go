@@ -3,6 +3,7 @@ package object
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"inetdav/store/object/caltime"
 	"inetdav/store/object/ical"
@@ -88,15 +89,15 @@ func (d *AddressData) Check() error {
 	return nil
 }
 
-// Whole reports whether d asks for objects as they are, so that nobody need
-// parse them.
+// Whole reports whether d asks for objects as they are: nobody need parse
+// them then, and Append does not look at its c, which may be nil.
 func (d *CalendarData) Whole() bool {
 	return d.Expand == nil && d.LimitRecurrenceSet == nil && d.LimitFreeBusySet == nil &&
 		(d.Comp == nil || d.Comp.whole())
 }
 
-// Whole reports whether d asks for objects as they are, so that nobody need
-// parse them.
+// Whole reports whether d asks for objects as they are: nobody need parse
+// them then, and Append does not look at its c, which may be nil.
 func (d *AddressData) Whole() bool { return len(d.Props) == 0 }
 
 func (d *CompSelect) whole() bool { return d.wholeProps() && d.wholeComps() }
@@ -114,7 +115,7 @@ func (d *CompSelect) wholeComps() bool { return d.AllComp || d.empty() }
 // (ErrInstances, ErrSyntax) dst comes back as it was.
 func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *caltime.Zone) ([]byte, error) {
 	if d.Whole() {
-		return append(dst, source...), nil
+		return appendWhole(dst, source), nil
 	}
 	w := writer{dst: dst, source: source}
 	sel := d.Comp
@@ -156,7 +157,7 @@ func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *
 // Append appends to dst what d asks for of c, which was parsed from source.
 func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
 	if d.Whole() {
-		return append(dst, source...)
+		return appendWhole(dst, source)
 	}
 	w := writer{dst: dst, source: source}
 	w.begin(c.Root)
@@ -174,6 +175,26 @@ func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
 	}
 	w.end(c.Root)
 	return w.dst
+}
+
+// appendWhole appends an object as it is, except that lines which are folded
+// within a character are folded anew: in an XML document, where this goes, half
+// a character cannot be.
+func appendWhole(dst, source []byte) []byte {
+	if utf8.Valid(source) {
+		return append(dst, source...)
+	}
+	done := 0
+	for l := ical.NewLines(source); l.Next(); {
+		dst = append(dst, source[done:l.Start]...)
+		if line := source[l.Start:l.End]; utf8.Valid(line) {
+			dst = append(dst, line...)
+		} else {
+			dst = ical.AppendLine(dst, l.Text)
+		}
+		done = l.End
+	}
+	return append(dst, source[done:]...)
 }
 
 // find returns how the inner component with this name is selected, or nil.
@@ -207,7 +228,7 @@ func (w *writer) property(p *ical.Property, noValue bool) {
 	switch {
 	case noValue:
 		w.dst = p.AppendHead(w.dst)
-	case p.Start < p.End && p.End <= len(w.source):
+	case p.Start < p.End && p.End <= len(w.source) && utf8.Valid(w.source[p.Start:p.End]):
 		w.dst = append(w.dst, w.source[p.Start:p.End]...)
 		if w.source[p.End-1] != '\n' {
 			w.dst = append(w.dst, "\r\n"...)
