@@ -23,8 +23,15 @@ func Parse(b []byte) ([]*Component, error) {
 // It fails exactly when Parse fails.
 func ParseOnly(b []byte, keep func(in *Component, name []byte) bool) ([]*Component, error) {
 	p := parser{lines: NewLines(b), keep: keep}
+	if len(b) <= smallInput {
+		p.src = string(b)
+	}
 	return p.parse()
 }
+
+// smallInput is how long an input may be, in bytes, for ParseOnly to copy it
+// whole rather than line by line.
+const smallInput = 4 << 10
 
 type parser struct {
 	src   string
@@ -45,6 +52,8 @@ type parser struct {
 }
 
 func (p *parser) parse() ([]*Component, error) {
+	var open [4]*Component // deep enough for all that is real
+	p.open = open[:0]
 	for p.lines.Next() {
 		text := p.lines.Text
 		n := nameEnd(text)
@@ -66,9 +75,10 @@ func (p *parser) parse() ([]*Component, error) {
 			return nil, p.error("too many properties")
 		}
 		switch {
-		case p.keep == nil && !p.lines.Folded:
+		case p.keep != nil && !p.keep(p.open[len(p.open)-1], text[:n]):
+		case p.src != "" && !p.lines.Folded:
 			p.add(p.property(p.src[p.lines.Start:p.lines.Start+len(text)], n))
-		case p.keep == nil || p.keep(p.open[len(p.open)-1], text[:n]):
+		default:
 			p.add(p.property(string(text), n))
 		}
 	}
@@ -176,7 +186,7 @@ func (p *parser) add(prop Property) {
 // for the most part.
 func (p *parser) room() int {
 	if p.keep != nil {
-		return 16
+		return 8
 	}
 	return min(bytes.Count(p.lines.src[p.lines.Start:min(len(p.lines.src), p.lines.Start+8192)], []byte{'\n'})+1, 64)
 }
