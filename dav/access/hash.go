@@ -318,7 +318,7 @@ func shaCrypt(s scheme, password, salt string, rounds int) string {
 		x, y, z := 0, 10, 20
 		for range 10 {
 			out = encode64(out, a[x], a[y], a[z], 4)
-			x, y, z = y+1, z+1, x+1
+			x, y, z = z+1, x+1, y+1
 		}
 		return string(encode64(out, 0, a[31], a[30], 3))
 	}

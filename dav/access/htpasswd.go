@@ -20,8 +20,8 @@ const (
 // again when it has changed.
 type users struct {
 	name  string
-	fixed scheme // of all entries, unknown when each says its own
-	file  *os.File
+	fixed scheme      // of all entries, unknown when each says its own
+	file  *os.File    // opened and not yet read, or nil
 	info  os.FileInfo // of the file as read, nil before
 	list  []entry
 	usual entry // of the kind that most entries have
@@ -76,20 +76,26 @@ func (u *users) refresh(logf func(int, string, ...any)) error {
 		if os.SameFile(info, u.info) && info.Size() == u.info.Size() && info.ModTime().Equal(u.info.ModTime()) {
 			return nil
 		}
-		f, err := os.Open(u.name)
-		if err != nil {
+	}
+	f := u.file
+	u.file = nil
+	if f == nil {
+		var err error
+		if f, err = os.Open(u.name); err != nil && u.info != nil {
 			logf(levelWarning, "users file: %v", err)
 			return nil
 		}
-		u.file = f
+		if err != nil {
+			return fmt.Errorf("users file: %w", err)
+		}
 	}
-	defer u.file.Close()
+	defer f.Close()
 	// What the file is before it is read: a change meanwhile shows next time.
-	info, err := u.file.Stat()
+	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("users file: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(u.file, MaxUsersFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, MaxUsersFile+1))
 	if err != nil {
 		return fmt.Errorf("users file: %w", err)
 	}
