@@ -1,10 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io"
+	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"inetdav/store/object"
 )
@@ -119,7 +124,7 @@ type Record struct {
 
 // ETag returns the entity tag with its quotes: the SHA-256 of the bytes in hex,
 // as Radicale's.
-func (r *Record) ETag() string { return string(r.sum.append(nil)) }
+func (r *Record) ETag() string { return r.sum.etag() }
 
 // AppendETag is ETag without garbage.
 func (r *Record) AppendETag(dst []byte) []byte { return r.sum.append(dst) }
@@ -136,79 +141,146 @@ type Change struct {
 // answer that was cut short continues (RFC 6578, 3.6).
 func (c *Change) Token() string { return syncToken(c.epoch, c.seq) }
 
-// Staged is a body on its way into a collection: written and synced, but not
-// yet visible. It is put in place by Tx.Put, which uses it up, or discarded.
-type Staged struct {
-	ETag string // with quotes
-	Size int64  // bytes
-	temp tempFile
-	sum  sum
+// Store is an open storage folder. It is for one goroutine at a time.
+type Store struct {
+	options
+	folder dir   // Options.Folder
+	root   *root // its collection-root
+	cache  *root // where journals lie; nil: in the collections
 }
 
-// StagedCollection is a whole collection on its way in: a folder beside its
-// place, not yet visible. See Store.StageCollection and Tx.Replace.
-type StagedCollection struct {
-	temp tempFolder
+type options = Options
+
+// Open opens the storage folder, making it and its collection-root when missing.
+func Open(o Options) (*Store, error) {
+	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, DefaultSyncTokenAge)
+	o.MaxObject = cmp.Or(o.MaxObject, DefaultMaxObject)
+	o.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
+	s := &Store{options: o, folder: noDir}
+	if err := s.open(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("storage folder: %w", err)
+	}
+	return s, nil
 }
 
-// Stage reads a body of at most limit bytes for an object of the collection
-// and makes it durable, without any lock. The error is ErrTooLarge when it is
-// longer, fs.ErrNotExist when the collection does not exist.
-func (s *Store) Stage(collection string, r io.Reader, limit int64) (*Staged, error) {
-	return nil, errors.ErrUnsupported
+func (s *Store) open() error {
+	base, err := openOrMake(s.Folder, s.FolderUmask)
+	if err != nil {
+		return err
+	}
+	s.folder = base.dir
+	if s.root, err = openOrMake(filepath.Join(s.Folder, rootName), s.FolderUmask); err != nil {
+		return err
+	}
+	if s.CacheFolder != "" {
+		s.cache, err = openOrMake(filepath.Join(s.CacheFolder, cacheRootName), s.FolderUmask)
+	}
+	return err
 }
 
-// StageBytes is Stage for a body in memory.
-func (s *Store) StageBytes(collection string, b []byte) (*Staged, error) {
-	return nil, errors.ErrUnsupported
+// openOrMake opens the folder at path as a root; it and its parents are made
+// when missing.
+func openOrMake(path string, umask int) (*root, error) {
+	r, err := openRoot(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	parent, name := filepath.Split(filepath.Clean(path))
+	p, err := openOrMake(cmp.Or(parent, "."), umask)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if err := p.mkdir(name, dirPermission, umask); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := p.sync(); err != nil {
+		return nil, err
+	}
+	return openRoot(path)
 }
 
-// Discard removes a body that was not put in place. It may be called always.
-func (st *Staged) Discard() {}
-
-// StageCollection begins a whole collection whose place will be at path; its
-// parent has to exist.
-func (s *Store) StageCollection(path string) (*StagedCollection, error) {
-	return nil, errors.ErrUnsupported
+// Close lets the descriptors go.
+func (s *Store) Close() error {
+	s.folder.close()
+	for _, r := range [...]*root{s.root, s.cache} {
+		if r != nil {
+			r.close()
+		}
+	}
+	return nil
 }
 
-// Add writes one object. A name that was used already: fs.ErrExist.
-func (st *StagedCollection) Add(name string, b []byte) error { return errors.ErrUnsupported }
-
-// Discard removes what was not put in place. It may be called always.
-func (st *StagedCollection) Discard() {}
-
-// OpenedObject is one object opened for reading: the file itself, not what the
-// journal says of it.
-type OpenedObject struct {
-	Resource
-	ETag string // with quotes
-	io.ReadSeeker
+func (s *Store) logf(level int, format string, args ...any) {
+	if s.Logf != nil {
+		s.Logf(level, format, args...)
+	}
 }
-
-// Close lets the file go.
-func (o *OpenedObject) Close() error { return nil }
-
-// OpenObject opens the object at path. The errors are those of Resource;
-// ErrKind if it is a collection.
-func (s *Store) OpenObject(path string) (*OpenedObject, error) { return nil, errors.ErrUnsupported }
 
 // Resource tells what path names. It takes no lock. The error is
 // fs.ErrNotExist, ErrName or fs.ErrPermission, or one of the system's.
-func (s *Store) Resource(path string) (Resource, error) { return Resource{}, errors.ErrUnsupported }
+func (s *Store) Resource(path string) (Resource, error) {
+	r := Resource{Path: path}
+	if err := checkPath(path); err != nil {
+		return r, err
+	}
+	fd, err := s.root.open(path, unix.O_RDONLY)
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENXIO) {
+		err = pathError("open", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return r, err
+	}
+	defer unix.Close(fd)
+	st, err := fstat(fd)
+	if err != nil {
+		return r, err
+	}
+	r.ModTime = time.Unix(0, st.mtime)
+	switch {
+	case st.isDir():
+		var p collectionProps
+		p, err = s.readProps(&folder{dir: dir(fd), root: s.root, path: path})
+		r.Kind = p.Kind()
+	case st.isRegular():
+		r.Kind, r.Size = Object, st.size
+		r.In, err = s.kindOf(r.Path)
+	default:
+		err = pathError("open", path, fs.ErrNotExist)
+	}
+	return r, err
+}
 
-// Collection returns a snapshot of the collection at path, up to date with its
-// folder. The shared lock is held until Collection returns, no longer.
-func (s *Store) Collection(path string) (*Collection, error) { return nil, errors.ErrUnsupported }
+// kindOf returns the kind of the collection that the object at path is in.
+func (s *Store) kindOf(path string) (Kind, error) {
+	collection, _ := splitPath(path)
+	f, err := s.root.openFolder(collection)
+	if err != nil {
+		return None, err
+	}
+	defer f.close()
+	p, err := s.readProps(f)
+	return p.Kind(), err
+}
 
 // EnsurePrincipal makes the user's home folder if there is none.
-func (s *Store) EnsurePrincipal(user string) error { return errors.ErrUnsupported }
-
-// Update runs f with the exclusive lock held. What f does is durable when it
-// returns; there is no rollback: f checks its preconditions first. f must not
-// wait for the network.
-func (s *Store) Update(ctx context.Context, f func(*Tx) error) error { return errors.ErrUnsupported }
-
-// Verify checks every collection below the folder, writes one line per defect
-// and returns their number. It changes nothing.
-func Verify(o Options, w io.Writer) (defects int, err error) { return 0, errors.ErrUnsupported }
+func (s *Store) EnsurePrincipal(user string) error {
+	if err := CheckName(user); err != nil {
+		return err
+	}
+	if d, err := s.root.openDir(user); !errors.Is(err, fs.ErrNotExist) {
+		d.close()
+		return err
+	}
+	return s.Update(context.Background(), func(*Tx) error {
+		err := s.root.mkdir(user, dirPermission, s.FolderUmask)
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.root.sync()
+	})
+}

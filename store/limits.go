@@ -1,0 +1,100 @@
+package store
+
+import "time"
+
+// Defaults of Options.
+const (
+	// DefaultSyncTokenAge is Radicale's 30 days.
+	DefaultSyncTokenAge = 30 * 24 * time.Hour
+	// DefaultMaxObject is the largest object looked into, in bytes.
+	DefaultMaxObject = 10 << 20
+	// DefaultLockTimeout is how long a request waits for the lock.
+	DefaultLockTimeout = 30 * time.Second
+)
+
+// Limits of names and paths.
+const (
+	// MaxName is the length of the longest segment of a path, in bytes.
+	MaxName = 255
+	// MaxPath is the length of the longest path, in bytes; with the folder in
+	// front and a journal behind it still fits into PATH_MAX.
+	MaxPath = 2048
+	// MaxDepth is the largest number of segments in a path, and how deep a
+	// folder is copied or removed.
+	MaxDepth = 64
+)
+
+// Limits of files that are read whole.
+const (
+	// MaxProps is the size of the largest .Radicale.props or .inetdav.props, in bytes.
+	MaxProps = 1 << 20
+	// maxInMemory is the size up to which an opened object is read once,
+	// into memory, and not twice, for its entity tag and for its bytes.
+	maxInMemory = 1 << 20
+)
+
+// Limits of the journal.
+const (
+	// maxUID is the length of a UID kept in full, in bytes; of a longer one the
+	// journal keeps the beginning and a hash (see shortUID).
+	maxUID = 512
+	// maxComponent is the length of the longest component name kept, in bytes.
+	maxComponent = 64
+	// maxHints is how much of the hints is kept for an object, in bytes; larger
+	// ones are left out whole.
+	maxHints = 8 << 10
+	// maxRecord is the size of the largest record, in bytes.
+	maxRecord = recordFixed + MaxName + maxComponent + maxUID + maxHints
+
+	// minFold and maxFold bound the size of a log, in bytes, at which it is
+	// folded into the index: in between it is a quarter of the index. Readers
+	// hold a log in memory.
+	minFold = 256 << 10
+	maxFold = 1 << 20
+	// maxLog is the size of the largest log, in bytes: one that could not be
+	// folded for want of room goes on for a while.
+	maxLog = 4 * maxFold
+
+	// statAgePerObject and maxStatAge make the time of StatAuto.
+	statAgePerObject = 5 * time.Millisecond
+	maxStatAge       = time.Hour
+
+	// racyFile is how long before a scan a file has to have changed last so
+	// that the next change must show in its times: vfat counts in steps of 2 s.
+	racyFile = 2 * time.Second
+	// racyFolder is the same for a folder whose time has nanoseconds: a few
+	// ticks of the slowest clock (100 Hz).
+	racyFolder = 50 * time.Millisecond
+
+	// tempAge is how old a leftover of an interrupted write has to be before
+	// it is removed.
+	tempAge = time.Hour
+)
+
+// Versions of what the journal holds. Files of another formatVersion are built
+// anew; at another summaryVersion the objects are read again but the history
+// is kept.
+const (
+	formatVersion = 1
+	// summaryVersion is raised whenever package object says something else
+	// about the same bytes.
+	summaryVersion = 1
+)
+
+// Names that are not objects'.
+const (
+	rootName       = "collection-root"
+	cacheRootName  = "collection-cache"
+	lockName       = ".Radicale.lock"
+	propsName      = ".Radicale.props"
+	deadPropsName  = ".inetdav.props"
+	tempPrefix     = ".Radicale.tmp-"
+	radicaleCache  = ".Radicale.cache"
+	journalName    = "inetdav"
+	indexName      = "index"
+	logName        = "log"
+	checkedName    = "checked"
+	filePermission = 0o666 // before the umask, as Radicale's
+	dirPermission  = 0o777
+	ownPermission  = 0o700 // of the journal's folder: no one else's business
+)

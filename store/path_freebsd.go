@@ -1,0 +1,6 @@
+package store
+
+import "golang.org/x/sys/unix"
+
+// errIsLink is what O_NOFOLLOW says about a link.
+const errIsLink = unix.EMLINK

@@ -1,0 +1,8 @@
+//go:build unix && !linux && !freebsd
+
+package store
+
+import "golang.org/x/sys/unix"
+
+// errIsLink is what O_NOFOLLOW says about a link.
+const errIsLink = unix.ELOOP
