@@ -90,14 +90,16 @@ func (d *AddressData) Check() error {
 }
 
 // Whole reports whether d asks for objects as they are: nobody need parse
-// them then, and Append does not look at its c, which may be nil.
+// them then, and [ForXML] of the source is what Append appends (whose c may
+// be nil).
 func (d *CalendarData) Whole() bool {
 	return d.Expand == nil && d.LimitRecurrenceSet == nil && d.LimitFreeBusySet == nil &&
 		(d.Comp == nil || d.Comp.whole())
 }
 
 // Whole reports whether d asks for objects as they are: nobody need parse
-// them then, and Append does not look at its c, which may be nil.
+// them then, and [ForXML] of the source is what Append appends (whose c may
+// be nil).
 func (d *AddressData) Whole() bool { return len(d.Props) == 0 }
 
 func (d *CompSelect) whole() bool { return d.wholeProps() && d.wholeComps() }
@@ -115,7 +117,7 @@ func (d *CompSelect) wholeComps() bool { return d.AllComp || d.empty() }
 // (ErrInstances, ErrSyntax) dst comes back as it was.
 func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *caltime.Zone) ([]byte, error) {
 	if d.Whole() {
-		return appendWhole(dst, source), nil
+		return append(dst, ForXML(source)...), nil
 	}
 	w := writer{dst: dst, source: source}
 	sel := d.Comp
@@ -157,7 +159,7 @@ func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *
 // Append appends to dst what d asks for of c, which was parsed from source.
 func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
 	if d.Whole() {
-		return appendWhole(dst, source)
+		return append(dst, ForXML(source)...)
 	}
 	w := writer{dst: dst, source: source}
 	w.begin(c.Root)
@@ -177,13 +179,14 @@ func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
 	return w.dst
 }
 
-// appendWhole appends an object as it is, except that lines which are folded
-// within a character are folded anew: in an XML document, where this goes, half
-// a character cannot be.
-func appendWhole(dst, source []byte) []byte {
+// ForXML returns an object as it may stand in an XML document: source itself,
+// except that lines which are folded within a character, as RFC 5545, 3.1,
+// allows, are folded anew, for half a character cannot be there.
+func ForXML(source []byte) []byte {
 	if utf8.Valid(source) {
-		return append(dst, source...)
+		return source
 	}
+	dst := make([]byte, 0, len(source)+64)
 	done := 0
 	for l := ical.NewLines(source); l.Next(); {
 		dst = append(dst, source[done:l.Start]...)

@@ -67,8 +67,12 @@ func (w *walk) next() bool {
 	case len(w.params) > 0:
 	case len(w.name) == 5 && ical.Is(w.name, "BEGIN"):
 		w.begin, w.component = true, componentName(w.value)
-		if len(w.open) >= ical.MaxDepth {
+		switch {
+		case len(w.open) >= ical.MaxDepth:
 			w.err = &ical.SyntaxError{Line: w.Line, Msg: "components nested too deep"}
+			return false
+		case w.component == "" || len(w.component) > ical.MaxName:
+			w.err = &ical.SyntaxError{Line: w.Line, Msg: "BEGIN without a name, or with one too long"}
 			return false
 		}
 		return true

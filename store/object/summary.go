@@ -1,9 +1,12 @@
 package object
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 
+	"inetdav/store/object/caltime"
 	"inetdav/store/object/ical"
 )
 
@@ -76,6 +79,11 @@ type Summary struct {
 // HintsWhole with it.
 const MaxHints = 2048
 
+// MaxHintUID is the length of a UID in bytes up to which filters are decided by
+// the UID of a summary (HintsWhole). What an index makes of longer ones is its
+// own affair.
+const MaxHintUID = 512
+
 // broken is the summary of an object of which nothing is known.
 func broken() Summary { return Summary{Start: NoStart, End: NoEnd, Flags: Broken} }
 
@@ -140,7 +148,8 @@ func summarizeCalendar(b []byte) (Summary, error) {
 			s.Flags |= HasTimezone
 		case first == nil:
 			first = comp
-			s.Component, s.UID = comp.Name, uid(comp)
+			// A clone, so that a summary does not keep the whole object in memory.
+			s.Component, s.UID = comp.Name, strings.Clone(uid(comp))
 		default:
 			s.Flags |= Several
 			if comp.Name != first.Name {
@@ -167,6 +176,10 @@ func summarizeCalendar(b []byte) (Summary, error) {
 		s.hintCalendar(first)
 	}
 	start, end, exact, err := c.span(nil)
+	if errors.Is(err, caltime.ErrScale) {
+		// A rule of RFC 7529 is kept, not computed: it is not known when this is.
+		return s, nil
+	}
 	if err != nil {
 		return s, err
 	}
@@ -194,7 +207,9 @@ func hasAlarm(c *ical.Component) bool {
 
 // hintCalendar collects the hints of an object with one component.
 func (s *Summary) hintCalendar(c *ical.Component) {
-	s.Flags |= HintsWhole
+	if len(s.UID) <= MaxHintUID {
+		s.Flags |= HintsWhole
+	}
 	uids := 0
 	for i := range c.Properties {
 		switch p := &c.Properties[i]; p.Name {
@@ -227,7 +242,7 @@ func summarizeCard(b []byte) (Summary, error) {
 	if err != nil {
 		return broken(), err
 	}
-	s := Summary{Component: c.Root.Name, UID: uid(c.Root), Start: NoStart, End: NoEnd, Flags: HintsWhole}
+	s := Summary{Component: c.Root.Name, UID: strings.Clone(uid(c.Root)), Start: NoStart, End: NoEnd, Flags: HintsWhole}
 	n := 0
 	for i := range c.Root.Properties {
 		n += len(c.Root.Properties[i].Value) + 40

@@ -26,6 +26,8 @@ const (
 	// MaxDepth is how deep components may nest. The deepest that the RFCs
 	// know is VCALENDAR, VEVENT, VALARM.
 	MaxDepth = 16
+	// MaxName is the length of the name of a component in bytes.
+	MaxName = 64
 	// MaxComponents is the number of components of one input, of all depths.
 	MaxComponents = 100_000
 	// MaxProperties is the number of properties of one input, in all its components.

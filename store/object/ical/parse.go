@@ -131,6 +131,9 @@ func (p *parser) begin(name string) error {
 	if name == "" {
 		return p.error("BEGIN without a name")
 	}
+	if len(name) > MaxName {
+		return p.error("name of a component too long")
+	}
 	if len(p.open) >= MaxDepth {
 		return p.error("components nested too deep")
 	}

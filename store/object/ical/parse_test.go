@@ -110,6 +110,7 @@ func TestParseErrors(t *testing.T) {
 		{"END:A\n", "line 1: END:A without BEGIN"},
 		{"\n\nX:1\n", "line 3: content outside of a component"},
 		{"BEGIN:\nEND:\n", "line 1: BEGIN without a name"},
+		{"BEGIN:" + strings.Repeat("A", MaxName+1) + "\n", "too long"},
 		{strings.Repeat("BEGIN:A\n", MaxDepth+1), fmt.Sprintf("line %d: components nested too deep", MaxDepth+1)},
 		{strings.Repeat("BEGIN:A\n", 1_000_000), "components nested too deep"},
 		{"BEGIN:A\n" + strings.Repeat("X:\n", MaxProperties+1) + "END:A\n", "too many properties"},
