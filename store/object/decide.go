@@ -1,8 +1,9 @@
 package object
 
 import (
-	"bytes"
+	"iter"
 	"strings"
+	"unsafe"
 
 	"inetdav/store/object/caltime"
 	"inetdav/store/object/ical"
@@ -153,34 +154,31 @@ func (f *PropFilter) decide(s *Summary) Verdict {
 	return verdict(f.IsNotDefined)
 }
 
-// hints returns the properties with this name, of any group.
-func hints(b []byte, name string) func(yield func(*ical.Property) bool) {
+// hints returns the properties with this name, of any group, one after the
+// other; each is good until the next.
+func hints(b []byte, name string) iter.Seq[*ical.Property] {
+	// A view instead of a copy: an address book has a hundred thousand of
+	// these, and nothing of them outlives the verdict.
+	all := unsafe.String(unsafe.SliceData(b), len(b))
 	return func(yield func(*ical.Property) bool) {
-		for len(b) > 0 {
-			var line []byte
-			line, b, _ = bytes.Cut(b, []byte{'\n'})
-			n := bytes.IndexAny(line, ":;")
-			if n < len(name) || n > len(name) && line[n-len(name)-1] != '.' {
+		var p ical.Property
+		for len(all) > 0 {
+			var line string
+			line, all, _ = strings.Cut(all, "\n")
+			n := 0
+			for n < len(line) && line[n] != ':' && line[n] != ';' {
+				n++
+			}
+			start := n - len(name)
+			if start < 0 || start > 0 && line[start-1] != '.' || !equalFold(line[start:n], name) {
 				continue
 			}
-			if !sameNameBytes(line[n-len(name):n], name) {
-				continue
-			}
-			p := ical.ParseProperty(string(line))
+			p = ical.ParseProperty(line)
 			if !yield(&p) {
 				return
 			}
 		}
 	}
-}
-
-func sameNameBytes(a []byte, b string) bool {
-	for i := range a {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // Decide says whether the address object with the summary s matches f, which
@@ -212,7 +210,7 @@ func (f *CardFilter) Decide(s *Summary) Verdict {
 
 func (f *CardPropFilter) decide(s *Summary) Verdict {
 	name := f.Name[strings.LastIndexByte(f.Name, '.')+1:]
-	if s.Flags&HintsWhole == 0 || !isCardHint([]byte(name)) {
+	if s.Flags&HintsWhole == 0 || !isCardHint(name) {
 		return Maybe
 	}
 	for p := range hints(s.Hints, name) {

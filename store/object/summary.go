@@ -258,11 +258,26 @@ func summarizeCard(b []byte) (Summary, error) {
 
 // isCardHint reports whether name, in any case and with or without a group,
 // is that of a property which the hints of cards have.
-func isCardHint(name []byte) bool {
-	for _, hint := range [...]string{"FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG", "KIND", "UID"} {
-		if ical.Is(name, hint) {
-			return true
+func isCardHint[T []byte | string](name T) bool {
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '.' {
+			name = name[i+1:]
+			break
 		}
+	}
+	if len(name) == 0 || len(name) > len("NICKNAME") {
+		return false
+	}
+	var upper [len("NICKNAME")]byte
+	for i := range len(name) {
+		upper[i] = name[i]
+		if 'a' <= upper[i] && upper[i] <= 'z' {
+			upper[i] -= 'a' - 'A'
+		}
+	}
+	switch string(upper[:len(name)]) {
+	case "FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG", "KIND", "UID":
+		return true
 	}
 	return false
 }
