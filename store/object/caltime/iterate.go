@@ -761,31 +761,42 @@ func nextBit(w uint64, n int, end int64) int64 {
 // false if r has no end or has it after the year 9999. Where both COUNT and UNTIL
 // bound the rule it may be later than the last instance, never earlier.
 func (r *Rule) Last(start DateTime, zone *Zone, b *Budget) (Civil, bool, error) {
-	if r.count == 0 {
-		if !r.hasUntil {
-			return 0, false, nil
+	last := MaxCivil
+	if r.hasUntil {
+		c := *r
+		c.count = 0
+		until, err := c.Before(start, zone, r.limit(start.Form, zone), b)
+		if err != nil || r.count == 0 {
+			return until, true, err
 		}
-		last, err := r.Before(start, zone, r.limit(start.Form, zone), b)
-		return last, true, err
+		last = until
 	}
-	it := r.Instances(start, zone, start.Civil, b)
+	if r.count == 0 {
+		return 0, false, nil
+	}
+	c := *r
+	c.hasUntil = false
+	counted, ok, err := c.lastCounted(start, b)
+	if ok {
+		last = min(last, counted)
+	}
+	return last, ok || r.hasUntil, err
+}
+
+// lastCounted is Last of a rule with COUNT only.
+func (r *Rule) lastCounted(start DateTime, b *Budget) (Civil, bool, error) {
+	it := r.Instances(start, nil, start.Civil, b)
 	last := start.Civil
 	it.first = false
 	it.take(1)
 	for !it.done {
 		it.load()
-		if it.rule.hasSetPos {
+		if r.hasSetPos {
 			for n := it.position(it.next); n < it.size && !it.done; n = it.position(n + 1) {
-				if c := it.at(n); c > it.start {
-					if c > it.until {
-						return last, true, it.err
-					}
+				it.empty = 0
+				if c := it.at(n); c > it.start && it.spend() {
 					last = c
-					it.empty = 0
 					it.take(1)
-					if !it.spend() {
-						break
-					}
 				}
 			}
 			continue
@@ -794,19 +805,19 @@ func (r *Rule) Last(start DateTime, zone *Zone, b *Budget) (Civil, bool, error) 
 		if n <= 0 {
 			continue
 		}
-		if it.constant > 0 && it.left > n {
-			// Leave so many intervals out that the last one remains.
-			skip := (it.left - n - 1) / it.constant
+		last = it.at(it.next + int(min(it.left, n)) - 1)
+		it.take(n)
+		if it.constant > 0 && it.left > it.constant {
+			// Leave out so many intervals that the last one remains.
+			skip := (it.left - 1) / it.constant
 			if it.k+skip > it.intervalOf(MaxCivil) {
-				return it.until, r.hasUntil, nil
+				return 0, false, nil
 			}
 			it.k += skip
 			it.left -= skip * it.constant
 		}
-		last = it.at(it.next + int(min(it.left, n)) - 1)
-		it.take(n)
 	}
-	return min(last, it.until, MaxCivil), it.left <= 0 || r.hasUntil, it.err
+	return last, true, it.err
 }
 
 // Before returns the last instance of r that is no later than c, and start if

@@ -217,6 +217,11 @@ func (z *Zone) find(t int64) span {
 		}
 		if !end.IsZero() {
 			z.last.end = end.Unix()
+			// On 31 December of leap years for which the database has only a
+			// rule, ZoneBounds ends the stretch at the start of that day.
+			if z.last.end <= t {
+				z.last.end = int64(Civil(t).Midnight()) + Day
+			}
 		}
 		return z.last
 	}
