@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -109,6 +110,8 @@ func forSummary(in *ical.Component, name []byte) bool {
 		// Names and descriptions of zones tell nothing.
 		return !ical.Is(name, "TZNAME") && !ical.Is(name, "X-LIC-LOCATION") && !ical.Is(name, "LAST-MODIFIED")
 	}
+	// iCalendar has no groups, but Parse takes them off all the same.
+	name = name[bytes.LastIndexByte(name, '.')+1:]
 	switch len(name) {
 	case 3:
 		return ical.Is(name, "UID") || ical.Is(name, "DUE")
@@ -124,12 +127,6 @@ func forSummary(in *ical.Component, name []byte) bool {
 		return ical.Is(name, "COMPLETED")
 	case 13:
 		return ical.Is(name, "RECURRENCE-ID")
-	}
-	// With a group before it, which iCalendar does not have: Parse takes it off.
-	for _, c := range name {
-		if c == '.' {
-			return true
-		}
 	}
 	return false
 }
