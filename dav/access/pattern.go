@@ -64,6 +64,7 @@ type pattern struct {
 	groups int
 	slots  int // two for each group and one for each loop that may be empty
 	fold   bool
+	state  matcher // of the last match, for its memory
 }
 
 type compiler struct {
@@ -107,7 +108,7 @@ func compile(s string) (*pattern, error) {
 			code[i].y = 2*c.groups - 1 - code[i].y
 		}
 	}
-	return &pattern{code, c.groups, 2*c.groups + c.loops, c.fold}, nil
+	return &pattern{code: code, groups: c.groups, slots: 2*c.groups + c.loops, fold: c.fold}, nil
 }
 
 // alternatives reads a|b|c and says whether it may match nothing.
@@ -151,6 +152,18 @@ func (c *compiler) alternatives() (code []instruction, nullable bool, err error)
 func (c *compiler) sequence() (code []instruction, nullable bool, err error) {
 	nullable = true
 	for c.i < len(c.s) && c.s[c.i] != '|' && c.s[c.i] != ')' {
+		if n := c.plain(); n > 0 {
+			if len(code)+n > maxPatternCode {
+				return nil, false, errors.New("the pattern is too long")
+			}
+			code = slices.Grow(code, n+1)
+			for _, r := range c.s[c.i : c.i+n] {
+				code = append(code, instruction{op: opRune, r: r})
+			}
+			c.i += n
+			nullable = false
+			continue
+		}
 		if strings.HasPrefix(c.s[c.i:], "(?#") {
 			n := strings.IndexByte(c.s[c.i:], ')')
 			if n < 0 {
@@ -183,6 +196,21 @@ func (c *compiler) sequence() (code []instruction, nullable bool, err error) {
 		nullable = nullable && empty
 	}
 	return code, nullable, nil
+}
+
+// plain returns the length of the literal text ahead: what means itself and is not repeated.
+func (c *compiler) plain() int {
+	const special = `\.[]{}()*+?^$|`
+	rest := c.s[c.i:]
+	n := strings.IndexAny(rest, special)
+	if n < 0 {
+		return len(rest)
+	}
+	if n > 0 && strings.IndexByte("*+?{", rest[n]) >= 0 {
+		_, last := utf8.DecodeLastRuneInString(rest[:n])
+		n -= last
+	}
+	return n
 }
 
 // repeat reads a quantifier, if there is one; high < 0 has no limit.
@@ -585,9 +613,12 @@ func sameRune(a, b rune, fold bool) bool {
 }
 
 // match is re.fullmatch: it matches all of s or nothing. groups holds two
-// offsets for each group, -1 where the group took no part.
+// offsets for each group, -1 where the group took no part; they are valid until
+// the next match.
 func (p *pattern) match(s string) (groups []int, ok bool, err error) {
-	m := matcher{p: p, s: s, slots: make([]int, p.slots)}
+	m := &p.state
+	m.p, m.s, m.steps, m.stack = p, s, 0, m.stack[:0]
+	m.slots = append(m.slots[:0], make([]int, p.slots)...)
 	for i := range m.slots {
 		m.slots[i] = -1
 	}
