@@ -17,7 +17,6 @@
 package object
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -25,24 +24,30 @@ import (
 	"inetdav/store/object/ical"
 )
 
-// What can be wrong with an object. Errors of this package wrap one of them
-// with the detail; the comment says which precondition it breaks.
-var (
+// Error is a kind of error of this package. Errors returned wrap one of them,
+// or one of package caltime's.
+type Error string
+
+func (e Error) Error() string { return string(e) }
+
+// What can be wrong with an object or a request for it. The comments say which
+// precondition it breaks.
+const (
 	// ErrSyntax: CALDAV:valid-calendar-data (RFC 4791, 5.3.2.1) or
 	// CARDDAV:valid-address-data (RFC 6352, 6.3.2.1).
-	ErrSyntax = errors.New("not valid data")
+	ErrSyntax Error = "not valid data"
 	// ErrObject: CALDAV:valid-calendar-object-resource (RFC 4791, 4.1), or
 	// an address object that is not one card with a UID (RFC 6352, 5.1).
-	ErrObject = errors.New("not a valid object resource")
+	ErrObject Error = "not a valid object resource"
 	// ErrComponent: CALDAV:supported-calendar-component.
-	ErrComponent = errors.New("unsupported component")
+	ErrComponent Error = "unsupported component"
 	// ErrInstances: CALDAV:max-instances; also more steps of a recurrence
 	// rule than are allowed for one object.
-	ErrInstances = errors.New("too many instances")
+	ErrInstances Error = "too many instances"
 	// ErrCollation: CALDAV:supported-collation, CARDDAV:supported-collation.
-	ErrCollation = errors.New("unsupported collation")
+	ErrCollation Error = "unsupported collation"
 	// ErrFilter: CALDAV:valid-filter, CARDDAV:supported-filter.
-	ErrFilter = errors.New("not a valid filter")
+	ErrFilter Error = "not a valid filter"
 )
 
 // MaxUID is the length of a UID in bytes. RFC 7986, 5.3, demands room for 255.
