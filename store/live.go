@@ -204,7 +204,7 @@ func (l *live) fold() error {
 // keep adds a record to a new index, unless it is a removal that is old enough
 // to be forgotten.
 func (l *live) keep(x *indexWriter, r *record) error {
-	if r.removed() && x.wall-r.stat.mtime > int64(l.s.MaxSyncTokenAge) {
+	if r.removed() && time.Since(time.Unix(0, r.stat.mtime)) > l.s.MaxSyncTokenAge {
 		x.floor = max(x.floor, r.seq)
 		return nil
 	}
