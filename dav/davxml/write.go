@@ -41,8 +41,23 @@ func (x *Writer) Header() {
 	x.str("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n")
 }
 
-// Start writes a start tag.
+// Start writes a start tag. Most of an answer is tags of DAV: without
+// attributes, so they have a short way through Start and End.
 func (x *Writer) Start(name Name, attrs ...Attr) {
+	if name.Space == DAV && x.begun && x.bare == 0 && len(attrs) == 0 {
+		if n := len(name.Local) + 2; n <= len(x.buf)-x.n {
+			b := x.buf[x.n : x.n+n]
+			b[0] = '<'
+			copy(b[1:], name.Local)
+			b[n-1] = '>'
+			x.n += n
+			return
+		}
+		x.char('<')
+		x.str(name.Local)
+		x.char('>')
+		return
+	}
 	x.open(name, attrs)
 	x.char('>')
 	if name.Space == "" {
@@ -52,6 +67,16 @@ func (x *Writer) Start(name Name, attrs ...Attr) {
 
 // End writes the end tag of the innermost open element, whose name it is given.
 func (x *Writer) End(name Name) {
+	if name.Space == DAV && x.bare == 0 {
+		if n := len(name.Local) + 3; n <= len(x.buf)-x.n {
+			b := x.buf[x.n : x.n+n]
+			b[0], b[1] = '<', '/'
+			copy(b[2:], name.Local)
+			b[n-1] = '>'
+			x.n += n
+			return
+		}
+	}
 	if name.Space == "" {
 		x.bare--
 	}
@@ -92,17 +117,15 @@ func (x *Writer) Raw(s string) { x.str(s) }
 func (x *Writer) Href(path string) {
 	href := Name{DAV, "href"}
 	x.Start(href)
-	for i := 0; i < len(path); {
-		j := i
-		for j < len(path) && plainPath(path[j]) {
-			j++
-		}
-		x.str(path[i:j])
-		if i = j; i < len(path) {
+	for path != "" {
+		n := plainPrefix(path)
+		x.str(path[:n])
+		if path = path[n:]; path != "" {
+			c := path[0]
 			x.char('%')
-			x.char(hexDigits[path[i]>>4])
-			x.char(hexDigits[path[i]&15])
-			i++
+			x.char(hexDigits[c>>4])
+			x.char(hexDigits[c&15])
+			path = path[1:]
 		}
 	}
 	x.End(href)
@@ -146,10 +169,44 @@ func EscapePath(path string) string {
 
 const hexDigits = "0123456789ABCDEF"
 
-// plainPath says whether a byte of a path stands for itself in an href.
-func plainPath(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '/' <= c && c <= '9' ||
-		c == '-' || c == '.' || c == '_' || c == '~'
+// classes says for each byte where it may be written as it is, as a digit whose
+// bits are inPath, inText and inAttr. Bytes of UTF-8 beyond ASCII have none.
+const classes = "" +
+	"0000000002200000" +
+	"0000000000000000" +
+	"6626660666666777" + //  !"#$%&\'()*+,-./
+	"7777777777660606" + // 0123456789:;<=>?
+	"6777777777777777" + // @ABCDEFGHIJKLMNO
+	"7777777777766667" + // PQRSTUVWXYZ[\\]^_
+	"6777777777777777" + // `abcdefghijklmno
+	"7777777777766676" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000"
+
+const (
+	inPath = 1 << iota // unreserved (RFC 3986, 2.3) and "/"
+	inText
+	inAttr
+)
+
+func plainPath(c byte) bool { return classes[c]&inPath != 0 }
+
+// plainPrefix returns how many bytes from the start on stand for themselves in an href.
+func plainPrefix(s string) int {
+	q := s
+	for len(q) >= 4 && classes[q[0]]&classes[q[1]]&classes[q[2]]&classes[q[3]]&inPath != 0 {
+		q = q[4:]
+	}
+	for q != "" && plainPath(q[0]) {
+		q = q[1:]
+	}
+	return len(s) - len(q)
 }
 
 // open writes a tag up to its last character.
@@ -242,6 +299,15 @@ func (x *Writer) char(c byte) {
 }
 
 func (x *Writer) str(s string) {
+	if len(s) > len(x.buf)-x.n {
+		x.long(s)
+		return
+	}
+	x.n += copy(x.buf[x.n:], s)
+}
+
+// long is str for what does not fit.
+func (x *Writer) long(s string) {
 	for {
 		n := copy(x.buf[x.n:], s)
 		x.n += n
@@ -272,9 +338,17 @@ func appendEscaped(b []byte, s string, attr bool) []byte {
 // special finds the first place from i on that cannot be written as it is:
 // n bytes at offset at, to be replaced by rep. Without one, at is len(s).
 func special(s string, i int, attr bool) (at int, rep string, n int) {
+	class := byte(inText)
+	if attr {
+		class = inAttr
+	}
 	for i < len(s) {
 		if !attr && len(s)-i >= 8 && plainWord(binary.LittleEndian.Uint64([]byte(s[i:i+8]))) {
 			i += 8
+			continue
+		}
+		if classes[s[i]]&class != 0 {
+			i++
 			continue
 		}
 		c := s[i]
