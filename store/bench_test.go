@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"inetdav/store/object"
 )
 
 // sizes are the numbers of objects that the benchmarks run with.
@@ -147,5 +145,3 @@ func BenchmarkBuild(b *testing.B) {
 		}
 	})
 }
-
-var _ object.Kind

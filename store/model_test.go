@@ -56,6 +56,15 @@ func (sc *syncClient) sync(t testing.TB, c *Collection, limit int) {
 	sc.token = c.SyncToken()
 }
 
+// sync takes a snapshot for the client to follow.
+func (fx *fixture) sync(sc *syncClient, limit int) {
+	fx.t.Helper()
+	c, err := fx.Collection(calPath)
+	fx.must(err)
+	defer c.Close()
+	sc.sync(fx.t, c, limit)
+}
+
 // TestModel does random things to a collection, with the store and behind its
 // back, and compares it with a plain map of what ought to be there.
 func TestModel(t *testing.T) {

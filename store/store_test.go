@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"inetdav/store/object"
 )
@@ -242,7 +241,6 @@ func TestPutGetDelete(t *testing.T) {
 	if len(fx.logs) > 0 {
 		t.Fatal(fx.logs)
 	}
-	_ = time.Now
 }
 
 func etagOf(b []byte) string {
