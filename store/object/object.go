@@ -21,6 +21,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"inetdav/store/object/caltime"
 	"inetdav/store/object/ical"
 )
 
@@ -55,10 +56,14 @@ const MaxUID = 4096
 
 // Calendar is a parsed calendar object: one VCALENDAR.
 type Calendar struct {
-	// Root is the VCALENDAR.
+	// Root is the VCALENDAR. It must not be changed.
 	Root *ical.Component
+	// Zones, which may be nil, is where zones without a VTIMEZONE are found:
+	// one for many calendars reads the zone database once.
+	Zones *caltime.Zones
 
 	badUTF8 bool
+	times   timeCache
 }
 
 // Card is a parsed address object: one VCARD, or one VLIST (SOGo).
