@@ -527,7 +527,7 @@ func selected(t testing.TB, files []file, name, data string) string {
 	return ""
 }
 
-func source(files []file, name string) string {
+func sourceOf(files []file, name string) string {
 	for _, x := range files {
 		if x.name == name+".ics" {
 			return strings.ReplaceAll(string(x.data), "\r", "")
@@ -547,7 +547,7 @@ func TestCalendarData(t *testing.T) {
 		}
 		return s
 	}
-	abcd2 := source(files, "abcd2")
+	abcd2 := sourceOf(files, "abcd2")
 	bisbis := abcd2[strings.LastIndex(abcd2, "BEGIN:VEVENT"):strings.LastIndex(abcd2, "END:VCALENDAR")]
 	const prodid = "PRODID:-//Example Corp.//CalDAV Client//EN\n"
 	for _, c := range []struct{ section, name, data, want string }{
@@ -581,14 +581,14 @@ END:VCALENDAR
 `},
 		{"7.8.3 with parts", "abcd3", `<comp name="VCALENDAR"><comp name="VEVENT"><prop name="DTSTART"/></comp></comp><expand start="20060103T000000Z" end="20060105T000000Z"/>`,
 			"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20060104T150000Z\nEND:VEVENT\nEND:VCALENDAR\n"},
-		{"7.8.4", "abcd8", `<limit-freebusy-set start="20060102T000000Z" end="20060103T000000Z"/>`, without(source(files, "abcd8"),
+		{"7.8.4", "abcd8", `<limit-freebusy-set start="20060102T000000Z" end="20060103T000000Z"/>`, without(sourceOf(files, "abcd8"),
 			"FREEBUSY:20050531T230000Z/20050601T010000Z\n", "FREEBUSY:20060103T100000Z/20060103T120000Z\n", "FREEBUSY:20060104T100000Z/20060104T120000Z\n",
 			"FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20060105T100000Z/20060105T120000Z\n", "FREEBUSY:20060106T100000Z/20060106T120000Z\n")},
 		{"9.6.4 novalue", "abcd3", `<comp name="VCALENDAR"><comp name="VEVENT"><prop name="attendee" novalue="yes"/><prop name="UID"/></comp></comp>`,
 			"BEGIN:VCALENDAR\nBEGIN:VEVENT\nATTENDEE;PARTSTAT=ACCEPTED;ROLE=CHAIR:\nATTENDEE;PARTSTAT=NEEDS-ACTION:\nUID:DC6C50A017428C5216A2F1CD@example.com\nEND:VEVENT\nEND:VCALENDAR\n"},
 		{"9.6.1 no inner components", "abcd4", `<comp name="VCALENDAR"><comp name="VTODO"><prop name="UID"/></comp></comp>`,
 			"BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:DDDEEB7915FA61233B861457@example.com\nEND:VTODO\nEND:VCALENDAR\n"},
-		{"9.6.2 allcomp", "abcd4", `<comp name="VCALENDAR"><allcomp/></comp>`, without(source(files, "abcd4"), "VERSION:2.0\n", prodid)},
+		{"9.6.2 allcomp", "abcd4", `<comp name="VCALENDAR"><allcomp/></comp>`, without(sourceOf(files, "abcd4"), "VERSION:2.0\n", prodid)},
 		{"9.6.3 allprop", "abcd4", `<comp name="VCALENDAR"><allprop/><comp name="VEVENT"/></comp>`, "BEGIN:VCALENDAR\nVERSION:2.0\n" + prodid + "END:VCALENDAR\n"},
 	} {
 		t.Run(c.section, func(t *testing.T) {

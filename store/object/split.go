@@ -126,7 +126,7 @@ type stretch struct {
 	root       int // which VCALENDAR
 	next       int // the next one with the same UID, or -1
 	uid        string
-	// The zones it uses lie between these in stream.tzids.
+	// The zones it uses lie between these in splitter.tzids.
 	tz0, tz1 int
 }
 
@@ -135,8 +135,8 @@ type zone struct {
 	start, end, root int
 }
 
-// stream is all that splitting a calendar needs to know of it.
-type stream struct {
+// splitter is all that splitting a calendar needs to know of it.
+type splitter struct {
 	b      []byte
 	comps  []stretch
 	tzids  []string
@@ -155,7 +155,7 @@ type stream struct {
 // more than MaxSplit and MaxSplitBytes allow.
 func SplitCalendar(b []byte) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
-		s := stream{b: b, zones: map[string][]zone{}, intern: map[string]string{}}
+		s := splitter{b: b, zones: map[string][]zone{}, intern: map[string]string{}}
 		if err := s.scan(); err != nil {
 			yield(Part{}, fmt.Errorf("%w: %w", ErrSyntax, err))
 			return
@@ -198,7 +198,7 @@ func SplitCalendar(b []byte) iter.Seq2[Part, error] {
 }
 
 // scan finds the components, their UIDs and zones.
-func (s *stream) scan() error {
+func (s *splitter) scan() error {
 	w := newWalk(s.b)
 	var cur stretch
 	var curTZID string
@@ -252,7 +252,7 @@ func (s *stream) scan() error {
 // use notes a zone for the current component. The few that one component
 // names are looked through; a thousand different ones would be an attack, and
 // the rest of them is not needed.
-func (s *stream) use(id string, tz0 int) {
+func (s *splitter) use(id string, tz0 int) {
 	const most = 50
 	if len(s.tzids)-tz0 >= most {
 		return
@@ -271,7 +271,7 @@ func (s *stream) use(id string, tz0 int) {
 }
 
 // object writes the object that the component first leads.
-func (s *stream) object(first int, uid string, missing bool) []byte {
+func (s *splitter) object(first int, uid string, missing bool) []byte {
 	// Zones first, each once.
 	var zones []zone
 	size := 64 + len(uid) + len(s.heads[s.comps[first].root])
@@ -310,7 +310,7 @@ func (s *stream) object(first int, uid string, missing bool) []byte {
 }
 
 // zone finds the definition of a zone, best in the VCALENDAR that uses it.
-func (s *stream) zone(id string, root int) (zone, bool) {
+func (s *splitter) zone(id string, root int) (zone, bool) {
 	all := s.zones[id]
 	for _, z := range all {
 		if z.root == root {
