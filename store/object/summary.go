@@ -30,8 +30,9 @@ const (
 	// Recurring: more than one instance, or possibly so, or an instance of
 	// something recurring.
 	Recurring
-	// Exact: there is one component besides time zones, with one instance
-	// that covers exactly [Start, End), whatever the floating zone is.
+	// Exact: there is one component besides time zones, with one instance,
+	// and a time-range overlaps it (RFC 4791, 9.9) if and only if it overlaps
+	// [Start, End), whatever the floating zone is.
 	Exact
 	// HasAlarm: there is a VALARM.
 	HasAlarm

@@ -40,7 +40,7 @@ func TestSummarize(t *testing.T) {
 		{"mixed", calendar("BEGIN:VTODO", "UID:1", "END:VTODO", "BEGIN:VEVENT", "UID:1", "END:VEVENT"), "VTODO", "1", NoStart, NoEnd, Several | Mixed, ""},
 		{"two UIDs", event("UID:2", "DTSTART:20200101T100000Z", "DURATION:P1D"), "VEVENT", "1", at("20200101T100000Z"), at("20200101T100000Z") + day, Exact | Single, ""},
 		{"long hint", calendar("BEGIN:VTODO", "UID:1", "STATUS:"+strings.Repeat("x", MaxHints), "COMPLETED:20200101T100000Z", "END:VTODO"), "VTODO", "1",
-			NoStart, NoEnd, 0, "COMPLETED:20200101T100000Z\n"},
+			NoStart, NoEnd, Exact, "COMPLETED:20200101T100000Z\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := Summarize(KindCalendar, c.data)
