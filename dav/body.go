@@ -1,0 +1,106 @@
+package dav
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+
+	"inetdav/dav/davxml"
+)
+
+// MaxXML bounds the XML body of a request, in bytes: a multiget of some
+// 50 000 hrefs.
+const MaxXML = 8 << 20
+
+// body is the request's body as the client meant it, at most limit bytes: more
+// is 413. The one content coding that clients use is undone, and what comes out
+// of it is bounded too.
+func (q *request) body(limit int64) (io.Reader, error) {
+	if q.r.ContentLength > limit {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "body of %d bytes, %d are allowed", q.r.ContentLength, limit)
+	}
+	r := http.MaxBytesReader(q.w, q.r.Body, limit)
+	switch coding := strings.ToLower(q.r.Header.Get("Content-Encoding")); coding {
+	case "", "identity":
+		return r, nil
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "gzip: %w", err)
+		}
+		return http.MaxBytesReader(q.w, z, limit), nil
+	default:
+		q.w.Header().Set("Accept-Encoding", "gzip") // RFC 9110, 15.5.16
+		return nil, refuse(http.StatusUnsupportedMediaType, "content coding %q", coding)
+	}
+}
+
+// readAll reads the whole body, at most limit bytes.
+func (q *request) readAll(limit int64) ([]byte, error) {
+	r, err := q.body(limit)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if n := q.r.ContentLength; n > 0 {
+		b.Grow(int(min(n, limit)) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, bodyError(err)
+	}
+	return b.Bytes(), nil
+}
+
+// bodyError turns a failure to receive into what the client did wrong.
+func bodyError(err error) error {
+	if e := asError(err); e.Status != http.StatusInternalServerError {
+		return err
+	}
+	return refuse(http.StatusBadRequest, "body: %w", err)
+}
+
+// noBody refuses a body where none means anything (RFC 4918, 8.4).
+func (q *request) noBody() error {
+	var b [1]byte
+	if n, _ := io.ReadFull(q.r.Body, b[:]); n > 0 {
+		return refuse(http.StatusUnsupportedMediaType, "%s with a body", q.r.Method)
+	}
+	return nil
+}
+
+// readXML parses the body; nil where there is none.
+func (q *request) readXML() (*davxml.Element, error) {
+	b, err := q.readAll(MaxXML)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, nil
+	}
+	return davxml.Parse(b)
+}
+
+// sniffLength is how much of a body tells a calendar or a card from a file, in
+// bytes.
+const sniffLength = 512
+
+// peek gives the first bytes of the body, which stays whole. Of a compressed
+// body it gives nothing.
+func (q *request) peek() ([]byte, error) {
+	if q.r.Header.Get("Content-Encoding") != "" {
+		return nil, nil
+	}
+	b := bufio.NewReaderSize(q.r.Body, sniffLength)
+	head, err := b.Peek(sniffLength)
+	if err != nil && err != io.EOF {
+		return nil, bodyError(err)
+	}
+	q.r.Body = struct {
+		io.Reader
+		io.Closer
+	}{b, q.r.Body}
+	return head, nil
+}

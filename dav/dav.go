@@ -1,0 +1,257 @@
+// Package dav is the protocol: WebDAV (RFC 4918), CalDAV (RFC 4791), CardDAV
+// (RFC 6352) and collection synchronization (RFC 6578) on Radicale's URL space
+//
+//	/                                 the root
+//	/<user>/                          a principal, and its home
+//	/<user>/<collection>/             a calendar or an address book
+//	/<user>/<collection>/<object>     a calendar object or an address object
+//
+// Three tables of literals drive everything. [methods] says what may be done to
+// which kind of resource and with which privilege, and dispatches; [properties]
+// says which properties live on which kind of resource and how they are
+// written; [reports] does the same for REPORT. What OPTIONS, Allow, propname and
+// supported-report-set answer is read off these tables, so they cannot disagree.
+//
+// A method that reads streams its answer from an immutable snapshot. A method
+// that writes has two halves: the first receives, parses and validates, with no
+// lock held; the second, a [change], runs in a transaction, checks the
+// preconditions again, and returns its [answer]: it never sees the
+// ResponseWriter, so the lock cannot be held across the network.
+//
+// An error becomes a status in one place, [request.fail].
+package dav
+
+import (
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"inetdav/dav/access"
+	"inetdav/dav/config"
+	"inetdav/store"
+)
+
+// Levels of the log, by syslog's numbers (RFC 5424, 6.2.1).
+const (
+	levelError   = 3
+	levelWarning = 4
+	levelInfo    = 6
+	levelDebug   = 7
+)
+
+// Options is what a handler needs. All fields but Version are required.
+type Options struct {
+	Store   *store.Store
+	Auth    *access.Authenticator
+	Rights  *access.Rights
+	Config  *config.Config
+	Logf    func(level int, format string, args ...any) // level: syslog's numbers
+	Version string                                      // shown to Radicale's web page
+}
+
+// handler serves one connection's requests, one after the other; it holds no
+// state between them.
+type handler struct {
+	store   *store.Store
+	auth    *access.Authenticator
+	rights  *access.Rights
+	logf    func(level int, format string, args ...any)
+	version string
+
+	methods    []method
+	properties []property
+	reports    []report
+
+	headers       iter.Seq2[string, string] // [headers]
+	scriptName    string                    // [server] script_name
+	delayOnError  time.Duration             // [server] delay_on_error
+	maxBody       int64                     // bytes; [server] max_content_length
+	maxObject     int64                     // bytes; [server] max_resource_size
+	maxOccurrence int64                     // [reporting] max_expand_occurrence
+	maxFreeBusy   int64                     // [reporting] max_freebusy_occurrence
+	permitDelete  bool                      // [rights] permit_delete_collection
+	permitOver    bool                      // [rights] permit_overwrite_collection
+	strict        bool                      // [storage] strict_preconditions
+}
+
+// New returns the handler.
+func New(o Options) (http.Handler, error) {
+	c := o.Config
+	return &handler{
+		store: o.Store, auth: o.Auth, rights: o.Rights, logf: o.Logf, version: o.Version,
+		methods: methods(), properties: properties(), reports: reports(),
+		headers:       c.Headers(),
+		scriptName:    c.String("server", "script_name"),
+		maxBody:       c.Int("server", "max_content_length"),
+		maxObject:     c.Int("server", "max_resource_size"),
+		maxOccurrence: c.Int("reporting", "max_expand_occurrence"),
+		maxFreeBusy:   c.Int("reporting", "max_freebusy_occurrence"),
+		permitDelete:  c.Bool("rights", "permit_delete_collection"),
+		permitOver:    c.Bool("rights", "permit_overwrite_collection"),
+		strict:        c.Bool("storage", "strict_preconditions"),
+	}, nil
+}
+
+// request is one request under way.
+type request struct {
+	h      *handler
+	w      http.ResponseWriter
+	r      *http.Request
+	user   string // "" when anonymous
+	prefix string // of all URLs, "" or "/dav": what a proxy cut off
+	path   string // of the resource, as the store names it: decoded, no slash at its ends
+	slash  bool   // the URL ended in one
+	res    store.Resource
+	wrote  bool // the status is out
+}
+
+const contentXML = "application/xml; charset=utf-8"
+
+// davHeader names the compliance classes (RFC 4918, 10.1). Class 2 is missing:
+// a lock that one process takes and no file remembers would be a lie.
+const davHeader = "1, 3, calendar-access, addressbook, extended-mkcol"
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for name, value := range h.headers {
+		w.Header().Set(name, value)
+	}
+	q := &request{h: h, w: w, r: r}
+	if err := q.serve(); err != nil {
+		q.fail(err)
+	}
+}
+
+func (q *request) serve() error {
+	h := q.h
+	if err := q.locate(); err != nil {
+		return err
+	}
+	if where, ok := strings.CutPrefix(q.path, ".well-known/"); ok {
+		return q.wellKnown(where)
+	}
+	m := h.method(q.r.Method)
+	if m == nil {
+		return refuse(http.StatusMethodNotAllowed, "unknown method")
+	}
+	if m.name == http.MethodOptions { // no login: RFC 4918, 10.1 asks it of every resource
+		return q.options()
+	}
+	user, err := h.auth.Authenticate(q.r)
+	if err != nil {
+		return authError(err)
+	}
+	q.user = user
+	if err := q.welcome(); err != nil {
+		return err
+	}
+	if err := q.resolve(); err != nil {
+		return err
+	}
+	if m.on&q.kind() == 0 {
+		if q.kind() == kNone {
+			return q.missing()
+		}
+		if err := q.need(q.res, m.needs); err != nil {
+			return err
+		}
+		return refuse(http.StatusMethodNotAllowed, "not on this kind of resource")
+	}
+	if m.read != nil {
+		return m.read(q)
+	}
+	change, err := m.prepare(q)
+	if err != nil {
+		return err
+	}
+	if change == nil { // answered by preparing alone
+		return nil
+	}
+	var a answer
+	err = h.store.Update(q.r.Context(), func(tx *store.Tx) error {
+		if err := q.ifHeader(tx); err != nil {
+			return err
+		}
+		a, err = change(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(a)
+}
+
+// change is the half of a writing method that runs under the lock.
+type change func(*store.Tx) (answer, error)
+
+// answer is what a change says to the client once the lock is gone.
+type answer struct {
+	status int
+	etag   string                 // with quotes; "" for none
+	body   func(q *request) error // writes the whole answer instead, status included
+}
+
+func (q *request) reply(a answer) error {
+	if a.body != nil {
+		return a.body(q)
+	}
+	if a.etag != "" {
+		q.w.Header().Set("ETag", a.etag)
+	}
+	if a.status != http.StatusNoContent {
+		q.w.Header().Set("Content-Length", "0")
+	}
+	q.w.WriteHeader(a.status)
+	return nil
+}
+
+// method is a row of the table of methods.
+type method struct {
+	name  string
+	on    kind   // the kinds of resource that it may be sent to
+	needs letter // checked before a 405 tells that the resource exists
+	// one of these two
+	read    func(*request) error
+	prepare func(*request) (change, error)
+}
+
+// methods is the table of methods (RFC 4918, 9; RFC 4791, 5.3.1; RFC 3253, 3.6).
+func methods() []method {
+	return []method{
+		{name: "OPTIONS", on: kAny | kNone}, // answered before the login
+		{name: "GET", on: kAny, needs: mayRead, read: (*request).get},
+		{name: "HEAD", on: kAny, needs: mayRead, read: (*request).get},
+		{name: "PUT", on: kObject | kCollection | kNone, needs: mayWrite, prepare: (*request).put},
+		{name: "DELETE", on: kAny, needs: mayWrite, prepare: (*request).delete},
+		{name: "COPY", on: kObject | kCollection, needs: mayRead, prepare: (*request).copy},
+		{name: "MOVE", on: kObject | kCollection, needs: mayWrite, prepare: (*request).move},
+		{name: "MKCOL", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcol},
+		{name: "MKCALENDAR", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcalendar},
+		{name: "PROPFIND", on: kAny, needs: mayRead, read: (*request).propfind},
+		{name: "PROPPATCH", on: kAny, needs: mayWrite, prepare: (*request).proppatch},
+		{name: "REPORT", on: kAny, needs: mayRead, read: (*request).report},
+	}
+}
+
+func (h *handler) method(name string) *method {
+	for i := range h.methods {
+		if h.methods[i].name == name {
+			return &h.methods[i]
+		}
+	}
+	return nil
+}
+
+// allow is the value of an Allow header (RFC 9110, 10.2.1).
+func (h *handler) allow(k kind) string {
+	var b strings.Builder
+	for i := range h.methods {
+		if m := &h.methods[i]; m.on&k != 0 {
+			if b.Len() > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(m.name)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,169 @@
+package dav
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"inetdav/store"
+	"inetdav/store/object"
+)
+
+// get is GET and HEAD (RFC 9110, 9.3): an object byte for byte, or a whole
+// calendar or address book in one file, as Radicale exports it.
+func (q *request) get() error {
+	k := q.kind()
+	if k == kRoot { // somebody tried the address in a browser
+		return q.plain(http.StatusOK, "This is a calendar and contacts server (CalDAV, CardDAV).\nGive its address to your calendar or contacts program.\n")
+	}
+	if k&kTagged != 0 {
+		return q.export()
+	}
+	if err := q.need(q.res, mayRead); err != nil {
+		return err
+	}
+	if k&kCollection != 0 {
+		return q.plain(http.StatusForbidden, "Directory listings are not supported.\n")
+	}
+	f, err := q.h.store.OpenObject(q.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := q.w.Header()
+	h.Set("ETag", f.ETag)
+	h.Set("Content-Type", contentType(f.Resource, ""))
+	// what a client stored must not run as a page of this origin
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox")
+	q.wrote = true
+	// conditions and ranges (RFC 9110, 13 and 14)
+	http.ServeContent(q.w, q.r, "", f.ModTime, f)
+	return nil
+}
+
+// fileType is the media type of a file in a plain collection.
+func fileType(name string) string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".ics":
+		return "text/calendar; charset=utf-8"
+	case ".vcf":
+		return "text/vcard; charset=utf-8"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	case ".html", ".htm":
+		return "text/html; charset=utf-8"
+	case ".xml":
+		return "application/xml"
+	case ".json":
+		return "application/json"
+	case ".pdf":
+		return "application/pdf"
+	case ".png":
+		return "image/png"
+	case ".jpg", ".jpeg":
+		return "image/jpeg"
+	}
+	return "application/octet-stream"
+}
+
+// export streams a whole collection. Its entity tag is weak: it names the state
+// of the collection, and says nothing of the bytes of this rendering.
+func (q *request) export() error {
+	if !q.allowed(q.res, mayRead) && !strings.Contains(q.h.rights.Letters(q.user, q.path), "i") {
+		return q.need(q.res, mayRead)
+	}
+	c, err := q.h.store.Collection(q.path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	h := q.w.Header()
+	etag := `W/"` + c.CTag() + `"`
+	h.Set("ETag", etag)
+	h.Set("Last-Modified", c.ModTime().UTC().Format(http.TimeFormat))
+	if inm, ok := list(q.r.Header, "If-None-Match"); ok && matches(inm, etag, true, weakMatch) {
+		q.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	name, _ := c.Props().Get("D:displayname")
+	mediaType, suffix, fallback := "text/calendar; charset=utf-8", ".ics", "Calendar"
+	kind := object.KindCalendar
+	if c.Kind() == store.AddressBook {
+		mediaType, suffix, fallback = "text/vcard; charset=utf-8", ".vcf", "Address book"
+		kind = object.KindAddressBook
+	}
+	file := name
+	if file == "" {
+		file = fallback
+	}
+	// RFC 8187, 3.2.1
+	h.Set("Content-Disposition", "attachment; filename*=utf-8''"+url.PathEscape(file+suffix))
+	b := q.answerBody(http.StatusOK, mediaType)
+	if q.r.Method == http.MethodHead {
+		h.Set("Content-Type", mediaType)
+		q.w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	description, _ := c.Props().Get("C:calendar-description")
+	x := object.NewExport(kind)
+	var buf []byte
+	out := x.Header(nil, name, description)
+	for rec := range c.Objects() {
+		if rec.Flags&object.Broken != 0 {
+			continue // logged when it was found; `verify` names it
+		}
+		data, _, err := c.Read(rec.Name, buf)
+		if err != nil {
+			if gone(err) {
+				continue
+			}
+			return err
+		}
+		buf = data[:0]
+		if out, err = x.Add(out, data); err != nil {
+			q.h.logf(levelWarning, "export of /%s leaves out %s: %v", q.path, rec.Name, err)
+		}
+		if len(out) >= exportBuffer {
+			if _, err := b.Write(out); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if _, err := b.Write(x.Footer(out)); err != nil {
+		return err
+	}
+	return b.Close()
+}
+
+// exportBuffer is how much of an export is gathered before it is sent, in bytes.
+const exportBuffer = 32 << 10
+
+// plain answers with a short text.
+func (q *request) plain(status int, text string) error {
+	h := q.w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	q.w.WriteHeader(status)
+	q.wrote = true
+	if q.r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := q.w.Write([]byte(text))
+	return err
+}
+
+// options is RFC 4918, 10.1 and RFC 9110, 9.3.7. It tells nothing of what is
+// where: it is answered without a login.
+func (q *request) options() error {
+	h := q.w.Header()
+	h.Set("DAV", davHeader)
+	h.Set("Allow", q.h.allow(kAny|kNone))
+	h.Set("Content-Length", "0")
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}

@@ -1,0 +1,222 @@
+package dav
+
+import (
+	"net/http"
+	"strconv"
+
+	"inetdav/dav/davxml"
+	"inetdav/store"
+)
+
+// propWebDAV is RFC 4918, 15; RFC 3253, 3.1.5; RFC 6578, 4; and RFC 5397.
+func propWebDAV() []property {
+	d := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
+	return []property{
+		{name: nResourcetype, on: kAny, allprop: true, get: getResourcetype, set: setResourcetype},
+		{name: nDisplayname, on: kCollection, allprop: true, get: getDisplayname, set: setText(nDisplayname)},
+		{name: nGetetag, on: kObject | kTagged, allprop: true, get: getEtag},
+		{name: d("getcontenttype"), on: kObject | kTagged, allprop: true, get: getContentType},
+		{name: d("getcontentlength"), on: kObject, allprop: true, get: getContentLength},
+		{name: d("getlastmodified"), on: kAny, allprop: true, get: getLastModified},
+		{name: d("supportedlock"), on: kAny, allprop: true, get: getEmptyElement}, // no locks: RFC 4918, 15.10
+		{name: d("lockdiscovery"), on: kAny, allprop: true, get: getEmptyElement}, // RFC 4918, 15.8
+		{name: nSyncToken, on: kTagged, allprop: true, get: getSyncToken},
+		{name: d("supported-report-set"), on: kAny, get: getSupportedReportSet},
+		{name: nCurrentUserPrincipal, on: kAny, get: getCurrentUserPrincipal, refs: currentUserRef},
+	}
+}
+
+func getResourcetype(_ *request, t *target, o *propOut) error {
+	k := t.kind()
+	if k&kCollection == 0 {
+		o.start()
+		o.x.Empty(o.name)
+		return nil
+	}
+	o.elements(func(x *davxml.Writer) {
+		x.Empty(nCollection)
+		switch k {
+		case kPrincipal:
+			x.Empty(nPrincipal)
+		case kCalendar:
+			x.Empty(nCalendar)
+		case kAddressbook:
+			x.Empty(nAddressbook)
+		case kSubscribed:
+			x.Empty(nSubscribed)
+		}
+	})
+	return nil
+}
+
+// getDisplayname falls back to the name in the URL: calendars without any name
+// look broken in every client.
+func getDisplayname(q *request, t *target, o *propOut) error {
+	name, ok, err := q.text(t, nDisplayname)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		o.text(name)
+	case t.res.Path != "":
+		o.text(base(t.res.Path))
+	}
+	return nil
+}
+
+func getEtag(q *request, t *target, o *propOut) error {
+	if t.kind()&kTagged != 0 {
+		return getCTag(q, t, o)
+	}
+	etag, err := q.etagOf(t)
+	if etag != "" {
+		o.text(etag)
+	}
+	return err
+}
+
+// etagOf is the entity tag of an object: that of the bytes just read, else that
+// of the index.
+func (q *request) etagOf(t *target) (string, error) {
+	if t.etag != "" {
+		return t.etag, nil
+	}
+	rec, err := q.record(t)
+	if rec == nil {
+		return "", err
+	}
+	return rec.ETag(), nil
+}
+
+func getContentType(q *request, t *target, o *propOut) error {
+	component := ""
+	if t.kind()&(kCalObject|kCardObject) != 0 {
+		rec, err := q.record(t)
+		if err != nil {
+			return err
+		}
+		if rec != nil {
+			component = rec.Component
+		}
+	}
+	o.text(contentType(t.res, component))
+	return nil
+}
+
+// contentType is the media type of a resource; the component is told where it
+// is known (RFC 4791, 5.2; RFC 5545, 8.1).
+func contentType(r store.Resource, component string) string {
+	switch kindOf(r) {
+	case kCalObject:
+		if component != "" {
+			return "text/calendar; charset=utf-8; component=" + component
+		}
+		return "text/calendar; charset=utf-8"
+	case kCardObject:
+		if component == "VLIST" {
+			return "text/x-vlist; charset=utf-8"
+		}
+		return "text/vcard; charset=utf-8"
+	case kCalendar, kSubscribed:
+		return "text/calendar; charset=utf-8"
+	case kAddressbook:
+		return "text/vcard; charset=utf-8"
+	}
+	return fileType(base(r.Path))
+}
+
+func getContentLength(_ *request, t *target, o *propOut) error {
+	size := t.res.Size
+	switch {
+	case t.data != nil:
+		size = int64(len(t.data))
+	case t.rec != nil:
+		size = t.rec.Size
+	}
+	o.text(strconv.FormatInt(size, 10))
+	return nil
+}
+
+func getLastModified(_ *request, t *target, o *propOut) error {
+	mod := t.res.ModTime
+	switch {
+	case t.rec != nil:
+		mod = t.rec.ModTime
+	case t.coll != nil:
+		mod = t.coll.ModTime()
+	}
+	o.text(mod.UTC().Format(http.TimeFormat))
+	return nil
+}
+
+func getSyncToken(q *request, t *target, o *propOut) error {
+	c, err := q.collection(t)
+	if err != nil {
+		return err
+	}
+	if token := c.SyncToken(); token != "" {
+		o.text(token)
+	}
+	return nil
+}
+
+func getSupportedReportSet(q *request, t *target, o *propOut) error {
+	o.elements(func(x *davxml.Writer) {
+		for i := range q.h.reports {
+			if r := &q.h.reports[i]; r.on&t.kind() != 0 {
+				x.Start(nSupportedReport)
+				x.Start(nReport)
+				x.Empty(r.name)
+				x.End(nReport)
+				x.End(nSupportedReport)
+			}
+		}
+	})
+	return nil
+}
+
+// setResourcetype is what MKCOL may say (RFC 5689, 3) and what PROPPATCH may
+// change: the kind of an existing collection only between those that hold the
+// same objects.
+func setResourcetype(p *proppatch, e *davxml.Element) error {
+	k := kPlain
+	if e != nil {
+		for c := range e.Elements() {
+			was := k
+			switch c.Name {
+			case nCollection:
+				continue
+			case nCalendar:
+				k = kCalendar
+			case nAddressbook:
+				k = kAddressbook
+			case nSubscribed:
+				k = kSubscribed
+			default:
+				return violates(nValidResourcetype, nil)
+			}
+			if was != kPlain { // RFC 4791, 4.2 and RFC 6352, 5.2: never two of them
+				return violates(nValidResourcetype, nil)
+			}
+		}
+	}
+	return p.setKind(k)
+}
+
+func currentUserRef(q *request, _ *target) []string {
+	if q.user == "" {
+		return nil
+	}
+	return []string{q.user + "/"}
+}
+
+func getCurrentUserPrincipal(q *request, _ *target, o *propOut) error {
+	o.elements(func(x *davxml.Writer) {
+		if q.user == "" {
+			x.Empty(nUnauthenticated) // RFC 5397, 3
+		} else {
+			x.Href(q.collectionHref(q.user))
+		}
+	})
+	return nil
+}

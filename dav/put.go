@@ -1,0 +1,459 @@
+package dav
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"inetdav/store"
+	"inetdav/store/object"
+)
+
+// put is PUT (RFC 9110, 9.3.4). Radicale gives it three meanings: an object in
+// a calendar or address book (RFC 4791, 5.3.2; RFC 6352, 6.3.2); a whole
+// calendar or address book, when the URL names one or could; and, in a plain
+// collection, a file.
+func (q *request) put() (change, error) {
+	if q.r.Header.Get("Content-Range") != "" { // RFC 9110, 14.5
+		return nil, refuse(http.StatusBadRequest, "PUT of a part")
+	}
+	in, err := q.h.store.Resource(parent(q.path))
+	switch {
+	case q.path == "":
+		return nil, refuse(http.StatusForbidden, "PUT on the root")
+	case errors.Is(err, fs.ErrNotExist):
+		if err := q.need(q.res, mayWrite); err != nil {
+			return nil, err
+		}
+		return nil, refuse(http.StatusConflict, "no collection to hold it") // RFC 4918, 9.7.1
+	case err != nil:
+		return nil, err
+	}
+	switch k := kindOf(in); {
+	case q.kind()&kTagged != 0:
+		return q.putCollection(nil)
+	case k&(kCalendar|kAddressbook) != 0:
+		return q.putObject(in)
+	case k == kSubscribed:
+		return nil, refuse(http.StatusForbidden, "a subscription holds no objects")
+	case k&kObject != 0:
+		return nil, refuse(http.StatusConflict, "inside an object")
+	case q.kind()&kCollection != 0:
+		return nil, refuse(http.StatusMethodNotAllowed, "on a plain collection")
+	}
+	return q.putNew(in)
+}
+
+// putCondition evaluates the preconditions under the lock.
+func (q *request) putCondition(tx *store.Tx) error {
+	etag, err := tx.ETag(q.path)
+	if err != nil {
+		return err
+	}
+	res, err := tx.Resource(q.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	exists := err == nil
+	if q.h.strict && exists && q.r.Header.Get("If-Match") == "" {
+		return refuse(http.StatusPreconditionFailed, "[storage] strict_preconditions: no If-Match")
+	}
+	return precondition(q.r.Header, etag, exists, res.ModTime)
+}
+
+// earlyCondition spares a client the sending of a body that will be refused;
+// what counts is the same test under the lock.
+func (q *request) earlyCondition() error {
+	if q.res.Kind == store.None {
+		return precondition(q.r.Header, "", false, q.res.ModTime)
+	}
+	if inm := q.r.Header.Get("If-None-Match"); inm == "*" {
+		return refuse(http.StatusPreconditionFailed, "If-None-Match *, and it exists")
+	}
+	return nil
+}
+
+// putObject stores a calendar object or an address object.
+func (q *request) putObject(in store.Resource) (change, error) {
+	res := store.Resource{Path: q.path, Kind: store.Object, In: in.Kind}
+	if err := q.need(res, mayWrite); err != nil {
+		return nil, err
+	}
+	if q.res.Kind.IsCollection() {
+		return nil, refuse(http.StatusConflict, "a collection is there")
+	}
+	if err := q.earlyCondition(); err != nil {
+		return nil, err
+	}
+	calendar := in.Kind == store.Calendar
+	tooLarge := nCardMaxResourceSize
+	if calendar {
+		tooLarge = nMaxResourceSize
+	}
+	if q.r.ContentLength > q.h.maxObject && q.r.ContentLength <= q.h.maxBody {
+		return nil, violates(tooLarge, fmt.Errorf("%d bytes", q.r.ContentLength))
+	}
+	if err := q.checkMediaType(calendar); err != nil {
+		return nil, err
+	}
+	b, err := q.readAll(q.h.maxObject)
+	if err != nil {
+		var e *http.MaxBytesError
+		if errors.As(err, &e) {
+			return nil, violates(tooLarge, err)
+		}
+		return nil, err
+	}
+	sum, err := q.check(b, calendar)
+	if err != nil {
+		return nil, err
+	}
+	staged, err := q.h.store.StageBytes(in.Path, b)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (answer, error) {
+		defer staged.Discard()
+		if err := q.putCondition(tx); err != nil {
+			return answer{}, err
+		}
+		if err := accepts(tx, in.Path, &sum); err != nil {
+			return answer{}, err
+		}
+		if err := uidConflict(tx, q.path, sum.UID); err != nil {
+			return answer{}, err
+		}
+		created, err := tx.Put(q.path, staged, sum)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{status: putStatus(created), etag: staged.ETag}, nil
+	}, nil
+}
+
+func putStatus(created bool) int {
+	if created {
+		return http.StatusCreated
+	}
+	return http.StatusNoContent
+}
+
+// checkMediaType refuses what says of itself that it is something else (RFC
+// 4791, 5.3.2.1: supported-calendar-data; RFC 6352, 6.3.2.1).
+func (q *request) checkMediaType(calendar bool) error {
+	ct := q.r.Header.Get("Content-Type")
+	if ct == "" {
+		return nil
+	}
+	mediaType, _, err := mime.ParseMediaType(ct)
+	if err != nil && mediaType == "" {
+		mediaType = strings.ToLower(strings.TrimSpace(strings.Split(ct, ";")[0]))
+	}
+	switch mediaType {
+	// what a program says that does not know
+	case "text/plain", "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream", "":
+		return nil
+	case "text/calendar", "application/ics", "text/x-vcalendar":
+		if calendar {
+			return nil
+		}
+	case "text/vcard", "text/x-vcard", "text/directory", "text/x-vlist":
+		if !calendar {
+			return nil
+		}
+	}
+	if calendar {
+		return violates(nSupportedCalData, fmt.Errorf("media type %q", ct))
+	}
+	return violates(nSupportedAddrData, fmt.Errorf("media type %q", ct))
+}
+
+// check parses an object and says what the index is to remember of it, or which
+// precondition it fails (RFC 4791, 5.3.2.1; RFC 6352, 6.3.2.1).
+func (q *request) check(b []byte, calendar bool) (object.Summary, error) {
+	if !calendar {
+		card, err := object.ParseCard(b)
+		if err == nil {
+			err = card.Check()
+		}
+		if err != nil {
+			return object.Summary{}, violates(nValidAddrData, err)
+		}
+		sum, err := object.Summarize(object.KindAddressBook, b)
+		if err != nil {
+			return sum, violates(nValidAddrData, err)
+		}
+		return sum, nil
+	}
+	cal, err := object.ParseCalendar(b)
+	if err == nil {
+		err = cal.Check()
+	}
+	var sum object.Summary
+	if err == nil {
+		sum, err = object.Summarize(object.KindCalendar, b)
+	}
+	switch {
+	case err == nil:
+		return sum, nil
+	case errors.Is(err, object.ErrInstances):
+		return sum, violates(nMaxInstances, err)
+	case errors.Is(err, object.ErrComponent):
+		return sum, violates(nSupportedCalComponent, err)
+	case errors.Is(err, object.ErrObject):
+		return sum, violates(nValidCalObject, err)
+	}
+	return sum, violates(nValidCalData, err)
+}
+
+// accepts checks that a calendar takes components of this type (RFC 4791,
+// 5.2.3).
+func accepts(tx *store.Tx, collection string, sum *object.Summary) error {
+	c, err := tx.Collection(collection)
+	if err != nil {
+		return err
+	}
+	if c.Kind() != store.Calendar {
+		return nil
+	}
+	if set, ok := c.Props().Get("C:supported-calendar-component-set"); ok && set != "" {
+		if !slices.Contains(strings.Split(set, ","), sum.Component) {
+			return violates(nSupportedCalComponent, fmt.Errorf("%s in a calendar of %s", sum.Component, set))
+		}
+	}
+	return nil
+}
+
+// uidConflict refuses what RFC 4791, 5.3.2.1 and RFC 6352, 6.3.2.1 call a
+// no-uid-conflict: another object of the collection has the UID, or the one
+// that would be replaced has another.
+func uidConflict(tx *store.Tx, path, uid string) error {
+	if uid == "" {
+		return nil
+	}
+	c, err := tx.Collection(parent(path))
+	if err != nil {
+		return err
+	}
+	cond := nNoUIDConflict
+	if c.Kind() == store.AddressBook {
+		cond = nCardNoUIDConflict
+	}
+	name := base(path)
+	other, ok := c.FindUID(uid)
+	if !ok || other == name {
+		r, ok := c.Lookup(name)
+		if !ok || r.UID == uid || r.UID == "" || r.Flags&object.Broken != 0 {
+			return c.Err()
+		}
+		other, uid = name, r.UID
+	}
+	return &Error{Status: http.StatusConflict, Cond: cond, Href: join(parent(path), other),
+		Err: fmt.Errorf("/%s has the UID %q", join(parent(path), other), uid)}
+}
+
+// putNew stores what comes to a place in a plain collection: a whole calendar
+// or address book becomes a collection, anything else a file.
+func (q *request) putNew(in store.Resource) (change, error) {
+	if q.kind() == kNone {
+		head, err := q.peek()
+		if err != nil {
+			return nil, err
+		}
+		if kind := wholeKind(head, q.r.Header.Get("Content-Type")); kind != kNone {
+			return q.putCollection(&kind)
+		}
+	}
+	res := store.Resource{Path: q.path, Kind: store.Object, In: store.Plain}
+	if err := q.need(res, mayWrite); err != nil {
+		return nil, err
+	}
+	if kindOf(in)&(kRoot|kPrincipal) != 0 {
+		// a Radicale beside us fails on a home that holds files
+		return nil, refuse(http.StatusForbidden, "files cannot be stored here, only calendars and address books")
+	}
+	if err := q.earlyCondition(); err != nil {
+		return nil, err
+	}
+	r, err := q.body(q.h.maxBody)
+	if err != nil {
+		return nil, err
+	}
+	staged, err := q.h.store.Stage(in.Path, r, q.h.maxBody)
+	if err != nil {
+		if errors.Is(err, store.ErrTooLarge) {
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Err: err}
+		}
+		return nil, bodyError(err)
+	}
+	return func(tx *store.Tx) (answer, error) {
+		defer staged.Discard()
+		if err := q.putCondition(tx); err != nil {
+			return answer{}, err
+		}
+		created, err := tx.Put(q.path, staged, object.Summary{Start: object.NoStart, End: object.NoEnd})
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{status: putStatus(created), etag: staged.ETag}, nil
+	}, nil
+}
+
+// wholeKind tells from the first bytes of a body, or where there are none from
+// its media type, what kind of collection it is to become; kNone: none.
+func wholeKind(head []byte, contentType string) kind {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	begins := func(s string) bool {
+		return len(head) >= len(s) && bytes.EqualFold(head[:len(s)], []byte(s))
+	}
+	switch {
+	case begins("BEGIN:VCALENDAR"):
+		return kCalendar
+	case begins("BEGIN:VCARD"), begins("BEGIN:VLIST"):
+		return kAddressbook
+	case len(head) > 0:
+		return kNone
+	}
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "text/calendar":
+		return kCalendar
+	case "text/vcard", "text/x-vcard", "text/directory":
+		return kAddressbook
+	}
+	return kNone
+}
+
+// putCollection replaces or makes a whole calendar or address book (one object
+// for each UID), in one step. kind is nil where the collection exists.
+func (q *request) putCollection(asked *kind) (change, error) {
+	k := q.kind()
+	if asked != nil {
+		k = *asked
+	}
+	if asked == nil {
+		letters := q.h.rights.Letters(q.user, q.path)
+		if err := q.need(q.res, mayWrite); err != nil {
+			return nil, err
+		}
+		if q.h.permitOver && strings.Contains(letters, "o") || !q.h.permitOver && !strings.Contains(letters, "O") {
+			return nil, refuse(http.StatusForbidden, "[rights] permit_overwrite_collection")
+		}
+	} else if err := q.mayMake(k); err != nil {
+		return nil, err
+	}
+	if k == kSubscribed {
+		return nil, refuse(http.StatusForbidden, "a subscription holds no objects")
+	}
+	b, err := q.readAll(q.h.maxBody)
+	if err != nil {
+		return nil, err
+	}
+	calendar := k == kCalendar
+	if got := wholeKind(b, ""); got != kNone && got != k {
+		if calendar {
+			return nil, violates(nSupportedCalData, errors.New("not iCalendar"))
+		}
+		return nil, violates(nSupportedAddrData, errors.New("not vCard"))
+	}
+	staged, err := q.h.store.StageCollection(q.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.stageObjects(staged, b, calendar); err != nil {
+		staged.Discard()
+		return nil, err
+	}
+	name, description := "", ""
+	if calendar {
+		name, description = object.CalendarName(b)
+	}
+	return func(tx *store.Tx) (answer, error) {
+		defer staged.Discard()
+		var props store.Props
+		exists := false
+		etag := ""
+		switch c, err := tx.Collection(q.path); {
+		case err == nil:
+			exists, props, etag = true, c.Props(), `"`+c.CTag()+`"`
+		case !errors.Is(err, fs.ErrNotExist):
+			return answer{}, err
+		}
+		if err := precondition(q.r.Header, etag, exists, q.res.ModTime); err != nil {
+			return answer{}, err
+		}
+		if exists != (asked == nil) {
+			return answer{}, refuse(http.StatusConflict, "changed meanwhile")
+		}
+		if asked != nil {
+			if err := q.makeable(tx, k); err != nil {
+				return answer{}, err
+			}
+			p := &proppatch{h: q.h, isNew: true}
+			p.setKind(k)
+			props = p.props
+		}
+		if name != "" {
+			props = props.Set("D:displayname", name)
+		}
+		if description != "" {
+			props = props.Set("C:calendar-description", description)
+		}
+		if err := tx.Replace(q.path, props, staged); err != nil {
+			return answer{}, err
+		}
+		return answer{status: putStatus(!exists)}, nil
+	}, nil
+}
+
+// stageObjects splits a whole collection and stages each object under a name
+// made of its UID, as Radicale names them.
+func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calendar bool) error {
+	split, suffix, invalid := object.SplitCards, ".vcf", nValidAddrData
+	if calendar {
+		split, suffix, invalid = object.SplitCalendar, ".ics", nValidCalData
+	}
+	for part, err := range split(b) {
+		if err != nil {
+			return violates(invalid, err)
+		}
+		if _, err := q.check(part.Data, calendar); err != nil {
+			return err
+		}
+		for try := range 3 {
+			err = staged.Add(objectName(part.UID, suffix, try), part.Data)
+			if !errors.Is(err, fs.ErrExist) {
+				break
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectName makes the name of an object: its UID with the suffix; where that
+// cannot be a name, a hash of it; where that is taken, a random one.
+func objectName(uid, suffix string, try int) string {
+	name := uid
+	if !strings.HasSuffix(strings.ToLower(uid), suffix) {
+		name += suffix
+	}
+	switch {
+	case try == 0 && store.CheckName(name) == nil && !strings.ContainsAny(name, "\r\n\t"):
+		return name
+	case try < 2:
+		sum := sha256.Sum256([]byte(uid))
+		return hex.EncodeToString(sum[:]) + suffix
+	}
+	return strings.ToLower(rand.Text()) + suffix
+}

@@ -1,0 +1,309 @@
+package dav
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"inetdav/dav/davxml"
+	"inetdav/store"
+	"inetdav/store/object"
+	"inetdav/store/object/caltime"
+)
+
+// report is a row of the table of reports (RFC 3253, 3.6).
+type report struct {
+	name  davxml.Name
+	on    kind
+	serve func(q *request, root *davxml.Element) error
+}
+
+// reports is the table of reports.
+func reports() []report {
+	d := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
+	c := func(local string) davxml.Name { return davxml.Name{Space: davxml.CalDAV, Local: local} }
+	cr := func(local string) davxml.Name { return davxml.Name{Space: davxml.CardDAV, Local: local} }
+	return []report{
+		{name: d("expand-property"), on: kAny, serve: (*request).expandProperty},
+		{name: d("sync-collection"), on: kCalendar | kAddressbook, serve: (*request).syncCollection},
+		{name: c("calendar-multiget"), on: kCalendar | kCalObject, serve: (*request).calendarMultiget},
+		{name: c("calendar-query"), on: kCalendar | kCalObject, serve: (*request).calendarQuery},
+		{name: c("free-busy-query"), on: kCalendar, serve: (*request).freeBusyQuery},
+		{name: cr("addressbook-multiget"), on: kAddressbook | kCardObject, serve: (*request).addressbookMultiget},
+		{name: cr("addressbook-query"), on: kAddressbook | kCardObject, serve: (*request).addressbookQuery},
+	}
+}
+
+// report is REPORT (RFC 3253, 3.6).
+func (q *request) report() error {
+	if err := q.need(q.res, mayRead); err != nil {
+		return err
+	}
+	root, err := q.readXML()
+	if err != nil {
+		return err
+	}
+	if root == nil {
+		return refuse(http.StatusBadRequest, "REPORT without a body")
+	}
+	for i := range q.h.reports {
+		if r := &q.h.reports[i]; r.name == root.Name && r.on&q.kind() != 0 {
+			return r.serve(q, root)
+		}
+	}
+	return violates(nSupportedReportCond, errors.New(root.Name.String()))
+}
+
+// asked is what a report wants to know of each object: properties, and perhaps
+// the object itself, in whole or in part.
+type asked struct {
+	names    []wanted
+	data     bool                 // CALDAV:calendar-data or CARDDAV:address-data
+	calendar *object.CalendarData // the part of it; nil: the whole
+	card     *object.AddressData  // likewise
+	floating *caltime.Zone        // of floating times and dates
+	minimal  bool
+	buf      []byte // of the object being read
+	out      []byte // of the part being written
+}
+
+// readAsked reads the DAV:prop or DAV:allprop of a report; with neither, only
+// hrefs are wanted (RFC 4791, 9.5).
+func (q *request) readAsked(root *davxml.Element) (*asked, error) {
+	a := &asked{minimal: q.minimal()}
+	switch {
+	case root.Child(nProp) != nil:
+		a.names = q.h.lookup(root.Child(nProp))
+	case root.Child(nAllprop) != nil:
+		a.names = q.h.allprop()
+	}
+	for i := range a.names {
+		n := &a.names[i]
+		var err error
+		switch n.name {
+		case nCalendarData:
+			a.data = true
+			a.calendar, err = readCalendarData(n.arg)
+			n.row = &property{name: n.name, on: kCalObject, get: getData}
+		case nAddressData:
+			a.data = true
+			a.card, err = readAddressData(n.arg)
+			n.row = &property{name: n.name, on: kCardObject, get: getData}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// getData writes the object, or the part of it that is asked for.
+func getData(_ *request, t *target, o *propOut) error {
+	o.start()
+	o.x.Start(o.name)
+	o.x.TextBytes(t.part)
+	o.x.End(o.name)
+	return nil
+}
+
+// load reads an object of a snapshot: the bytes as they are now, with the entity
+// tag of these bytes. They are good until the next call.
+func (a *asked) load(t *target) error {
+	data, etag, err := t.coll.Read(base(t.res.Path), a.buf)
+	if err != nil {
+		return err
+	}
+	a.buf = data[:0]
+	t.data, t.etag = data, etag
+	t.calendar, t.card = nil, nil
+	return nil
+}
+
+// parse makes the tree of an object that is loaded, once.
+func (t *target) parse() (err error) {
+	switch {
+	case t.kind() == kCalObject && t.calendar == nil:
+		t.calendar, err = object.ParseCalendar(t.data)
+	case t.kind() == kCardObject && t.card == nil:
+		t.card, err = object.ParseCard(t.data)
+	}
+	return err
+}
+
+// choose finds the part of a loaded object that is asked for, before anything
+// of its response is written.
+func (a *asked) choose(t *target) (err error) {
+	t.part = t.data
+	switch {
+	case t.kind() == kCalObject && a.calendar != nil:
+		if err = t.parse(); err == nil {
+			a.out, err = a.calendar.Append(a.out[:0], t.calendar, t.data, a.floating)
+			t.part = a.out
+		}
+	case t.kind() == kCardObject && a.card != nil:
+		if err = t.parse(); err == nil {
+			a.out = a.card.Append(a.out[:0], t.card, t.data)
+			t.part = a.out
+		}
+	}
+	return err
+}
+
+// object writes the response of one object, under the href as its client knows
+// it.
+func (m *multistatus) object(href string, t *target, a *asked) error {
+	if a.data {
+		if err := a.choose(t); err != nil {
+			m.q.h.logf(levelWarning, "part of /%s: %v", t.res.Path, err)
+			cond := nValidCalData
+			if errors.Is(err, object.ErrInstances) {
+				cond = nMaxInstances
+			}
+			return m.status(href, http.StatusForbidden, cond)
+		}
+	}
+	m.x.Start(nResponse)
+	m.x.Element(nHref, href)
+	if len(a.names) == 0 {
+		m.x.Element(nStatus, statusLine(http.StatusOK))
+	} else if err := m.propstats(t, a.names, a.minimal); err != nil {
+		return err
+	}
+	m.x.End(nResponse)
+	return m.x.Err()
+}
+
+// gone reports whether an object vanished, or became unreadable, between the
+// snapshot and now: the client's next sync hears of it.
+func gone(err error) bool {
+	status := asError(err).Status
+	return status == http.StatusNotFound || status == http.StatusForbidden
+}
+
+// multiget writes the objects with the hrefs that are asked for, in their
+// order, each for itself: one that is missing is a 404 and no more (RFC 4791,
+// 7.9; RFC 6352, 8.7). Hrefs come back as the client wrote them.
+func (q *request) multiget(root *davxml.Element, on kind) error {
+	a, err := q.readAsked(root)
+	if err != nil {
+		return err
+	}
+	m := q.newMultistatus()
+	var c *store.Collection
+	var in store.Resource // c's
+	done := func() {
+		if c != nil {
+			c.Close()
+		}
+	}
+	defer func() { done() }()
+	for e := range root.Elements() {
+		if e.Name != nHref {
+			continue
+		}
+		href := strings.TrimSpace(e.Text())
+		path, ok := q.pathOfHref(href)
+		if ok && (in.Kind == store.None || in.Path != parent(path)) {
+			in, err = q.h.store.Resource(parent(path))
+			if ok = err == nil && kindOf(in)&on != 0 && q.allowed(in, mayRead); ok {
+				done()
+				if c, err = q.h.store.Collection(in.Path); err != nil {
+					return err
+				}
+			} else {
+				in = store.Resource{}
+			}
+		}
+		if ok {
+			t := &target{res: store.Resource{Path: path, Kind: store.Object, In: in.Kind}, coll: c}
+			if a.data || len(a.names) > 0 {
+				err = a.load(t)
+			}
+			if err == nil {
+				err = m.object(href, t, a)
+			}
+			ok = err == nil
+			if err != nil && !gone(err) {
+				return err
+			}
+		}
+		if !ok {
+			if err := m.status(href, http.StatusNotFound); err != nil {
+				return err
+			}
+		}
+	}
+	return m.close()
+}
+
+// query writes the objects that a filter matches. decide answers from the
+// index alone; match opens the object, where decide could not tell.
+func (q *request) query(a *asked, limit int, decide func(*object.Summary) object.Verdict, match func(*target) (bool, error)) error {
+	path := q.path
+	only := ""
+	if q.kind()&kObject != 0 { // the scope is the one object: RFC 4791, 7.8
+		path, only = parent(path), base(path)
+	}
+	c, err := q.h.store.Collection(path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	m := q.newMultistatus()
+	t := target{res: store.Resource{Kind: store.Object, In: c.Kind()}, coll: c}
+	found := 0
+	for t.rec = range c.Objects() {
+		if only != "" && t.rec.Name != only {
+			continue
+		}
+		v := decide(&t.rec.Summary)
+		if v == object.No || t.rec.Flags&object.Broken != 0 {
+			continue
+		}
+		t.res.Path = join(path, t.rec.Name)
+		t.etag, t.data, t.calendar, t.card = "", nil, nil, nil
+		if v == object.Maybe || a.data {
+			err := a.load(&t)
+			if err == nil {
+				err = t.parseIf(v == object.Maybe)
+			}
+			ok := err == nil
+			if ok && v == object.Maybe {
+				ok, err = match(&t)
+			}
+			if err != nil && !gone(err) {
+				// RFC 4791, 7.8: one bad object must not hide the others
+				q.h.logf(levelWarning, "query leaves out /%s: %v", t.res.Path, err)
+			}
+			if !ok {
+				continue
+			}
+		}
+		if found++; limit > 0 && found > limit {
+			if err := m.truncated(davxml.EscapePath(q.collectionHref(path))); err != nil {
+				return err
+			}
+			break
+		}
+		if err := m.object(davxml.EscapePath(q.href(t.res.Path)), &t, a); err != nil {
+			return err
+		}
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return m.close()
+}
+
+func (t *target) parseIf(needed bool) error {
+	if !needed {
+		return nil
+	}
+	return t.parse()
+}
+
+// truncated says that there is more than the client wants to have at once
+// (RFC 6352, 8.6.2; RFC 6578, 3.6).
+func (m *multistatus) truncated(href string) error {
+	return m.status(href, http.StatusInsufficientStorage, nNumberOfMatches)
+}

@@ -1,0 +1,269 @@
+package dav
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"inetdav/dav/access"
+	"inetdav/dav/davxml"
+	"inetdav/store"
+)
+
+// kind is a set of kinds of resource, as the tables of methods, properties and
+// reports name them.
+type kind uint16
+
+const (
+	kRoot        kind = 1 << iota
+	kPrincipal        // a folder just below the root
+	kPlain            // a collection that is neither calendar nor address book
+	kCalendar         // RFC 4791, 4.2
+	kAddressbook      // RFC 6352, 5.2
+	kSubscribed       // a calendar that lives elsewhere, only pointed to (CS:source)
+	kCalObject        // an object in a calendar
+	kCardObject       // an object in an address book
+	kFile             // an object in a plain collection
+	kNone             // nothing there
+
+	kCollection = kRoot | kPrincipal | kPlain | kCalendar | kAddressbook | kSubscribed
+	kObject     = kCalObject | kCardObject | kFile
+	kAny        = kCollection | kObject
+	kTagged     = kCalendar | kAddressbook | kSubscribed
+)
+
+func kindOf(r store.Resource) kind {
+	switch r.Kind {
+	case store.None:
+		return kNone
+	case store.Calendar:
+		return kCalendar
+	case store.AddressBook:
+		return kAddressbook
+	case store.Subscribed:
+		return kSubscribed
+	case store.Object:
+		switch r.In {
+		case store.Calendar, store.Subscribed:
+			return kCalObject
+		case store.AddressBook:
+			return kCardObject
+		}
+		return kFile
+	}
+	switch {
+	case r.Path == "":
+		return kRoot
+	case !strings.Contains(r.Path, "/"):
+		return kPrincipal
+	}
+	return kPlain
+}
+
+func (q *request) kind() kind { return kindOf(q.res) }
+
+// kindForAllow is the kind that a 405 speaks of; the method may have been
+// refused before anything was resolved.
+func (q *request) kindForAllow() kind {
+	if q.res.Kind == store.None {
+		return kAny | kNone
+	}
+	return q.kind()
+}
+
+// maxURLPath bounds the decoded path of a request, in bytes.
+const maxURLPath = 4096
+
+// locate finds out which path the URL names, and what comes before it.
+func (q *request) locate() error {
+	u := q.r.URL.Path
+	if q.r.Method == http.MethodOptions && q.r.RequestURI == "*" {
+		u = "/"
+	}
+	if len(u) > maxURLPath {
+		return refuse(http.StatusRequestURITooLong, "path of %d bytes", len(u))
+	}
+	prefix := q.r.Header.Get("X-Script-Name")
+	if q.h.scriptName != "" && behindProxy(q.r) {
+		prefix = q.h.scriptName
+	}
+	if prefix = strings.TrimRight(prefix, "/"); prefix != "" {
+		if prefix[0] != '/' || strings.ContainsAny(prefix, "\r\n\"<>") {
+			return refuse(http.StatusBadRequest, "script name %q does not begin with a slash", prefix)
+		}
+		q.prefix = prefix
+		if rest, ok := strings.CutPrefix(u, prefix); ok && (rest == "" || rest[0] == '/') {
+			u = rest
+		}
+	}
+	p, slash, err := cleanPath(u)
+	q.path, q.slash = p, slash
+	return err
+}
+
+func behindProxy(r *http.Request) bool {
+	for _, k := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server"} {
+		if r.Header.Get(k) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanPath turns a decoded URL path into a path of the store.
+func cleanPath(u string) (p string, slash bool, err error) {
+	if strings.IndexByte(u, 0) >= 0 {
+		return "", false, refuse(http.StatusBadRequest, "NUL in the path")
+	}
+	slash = strings.HasSuffix(u, "/") || strings.HasSuffix(u, "/.") || strings.HasSuffix(u, "/..")
+	p = strings.TrimPrefix(path.Clean("/"+u), "/")
+	return p, slash, nil
+}
+
+// href is the URL of a path, not yet percent-encoded.
+func (q *request) href(p string) string { return q.prefix + "/" + p }
+
+// collectionHref is the URL of a collection: with the slash at its end that
+// RFC 4918, 5.2 wants.
+func (q *request) collectionHref(p string) string {
+	if p == "" {
+		return q.prefix + "/"
+	}
+	return q.prefix + "/" + p + "/"
+}
+
+func (q *request) hrefOf(r store.Resource) string {
+	if kindOf(r)&kCollection != 0 {
+		return q.collectionHref(r.Path)
+	}
+	return q.href(r.Path)
+}
+
+// pathOfHref turns an href that a client sent (a URL or an absolute path,
+// percent-encoded) into a path of the store. ok is false where it points to
+// another server or out of our URL space.
+func (q *request) pathOfHref(href string) (p string, ok bool) {
+	u, err := url.Parse(strings.TrimSpace(href))
+	if err != nil || len(u.Path) > maxURLPath {
+		return "", false
+	}
+	if u.Host != "" && !q.sameHost(u) {
+		return "", false
+	}
+	rest := u.Path
+	if q.prefix != "" {
+		if rest, ok = strings.CutPrefix(rest, q.prefix); !ok {
+			return "", false
+		}
+	}
+	if !strings.HasPrefix(rest, "/") {
+		return "", false
+	}
+	p, _, err = cleanPath(rest)
+	return p, err == nil
+}
+
+// sameHost reports whether a URL points to this server, under any of the names
+// by which the client or its proxy may know it.
+func (q *request) sameHost(u *url.URL) bool {
+	host := func(hostport string) string {
+		if h, port, err := net.SplitHostPort(hostport); err == nil && (port == "80" || port == "443") {
+			return h
+		}
+		return hostport
+	}
+	want := host(u.Host)
+	if strings.EqualFold(want, host(q.r.Host)) {
+		return true
+	}
+	if forwarded := q.r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+		if strings.EqualFold(want, host(forwarded)) {
+			return true
+		}
+		port := q.r.Header.Get("X-Forwarded-Port")
+		return port != "" && strings.EqualFold(want, host(net.JoinHostPort(forwarded, port)))
+	}
+	return false
+}
+
+// resolve is the only place where a URL becomes a resource.
+func (q *request) resolve() error {
+	r, err := q.h.store.Resource(q.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r = store.Resource{Path: q.path}
+	case errors.Is(err, store.ErrName):
+		// reading what cannot be there finds nothing; writing it is refused
+		if m := q.r.Method; m == "PUT" || m == "MKCOL" || m == "MKCALENDAR" {
+			return refuse(http.StatusBadRequest, "%w", err)
+		}
+		r = store.Resource{Path: q.path}
+	case err != nil:
+		return err
+	}
+	q.res = r
+	return nil
+}
+
+// missing is the answer where there is nothing: 404 to whom may read there,
+// else what a resource that exists would answer, so that nobody learns names.
+func (q *request) missing() error {
+	// Apple's clients begin here, whatever the server; nobody's name is told.
+	if q.path == "principals" && q.r.Method == "PROPFIND" {
+		return q.toRoot()
+	}
+	if err := q.need(q.res, mayRead); err != nil {
+		return err
+	}
+	return refuse(http.StatusNotFound, "nothing there")
+}
+
+func authError(err error) error {
+	switch {
+	case errors.Is(err, access.ErrCredentials):
+		return &Error{Status: http.StatusUnauthorized, Err: err}
+	case errors.Is(err, access.ErrMalformed):
+		return &Error{Status: http.StatusBadRequest, Err: err}
+	}
+	return err
+}
+
+// welcome makes the folder of a principal at its first login, where the rights
+// let it be written (as Radicale does).
+func (q *request) welcome() error {
+	if q.user == "" || !strings.Contains(q.h.rights.Letters(q.user, q.user), "W") {
+		return nil
+	}
+	err := q.h.store.EnsurePrincipal(q.user)
+	if err != nil && !errors.Is(err, store.ErrName) {
+		q.h.logf(levelWarning, "principal folder of %q: %v", q.user, err)
+	}
+	return nil
+}
+
+// wellKnown leads a client that only knows the host to the context path
+// (RFC 6764, 5).
+func (q *request) wellKnown(name string) error {
+	if name != "caldav" && name != "carddav" {
+		return refuse(http.StatusNotFound, "no such well-known name")
+	}
+	return q.toRoot()
+}
+
+// toRoot sends a client to the root, from where every property of discovery
+// leads on. 307 and not Radicale's 301, at which curl and Python's requests
+// repeat a PROPFIND without its body; for GET 301, which may be kept.
+func (q *request) toRoot() error {
+	status := http.StatusTemporaryRedirect
+	if q.r.Method == http.MethodGet || q.r.Method == http.MethodHead {
+		status = http.StatusMovedPermanently
+	}
+	q.w.Header().Set("Location", davxml.EscapePath(q.prefix+"/"))
+	q.w.Header().Set("Content-Length", "0")
+	q.w.WriteHeader(status)
+	return nil
+}
