@@ -127,6 +127,14 @@ func damageStep(file string) int {
 	return 3
 }
 
+// logSize returns the size of the log.
+func (fx *fixture) logSize() int64 {
+	fx.t.Helper()
+	info, err := os.Stat(fx.journal(logName))
+	fx.must(err)
+	return info.Size()
+}
+
 // TestLostEntries takes the last entries off the log, as a disk that lied
 // about its cache would after a power cut, and lets the store go on.
 func TestLostEntries(t *testing.T) {
@@ -135,16 +143,98 @@ func TestLostEntries(t *testing.T) {
 		fx.put("a.ics", 1)
 		var sizes []int64
 		for i := range 4 {
-			info, err := os.Stat(fx.journal(logName))
-			fx.must(err)
-			sizes = append(sizes, info.Size())
+			sizes = append(sizes, fx.logSize())
 			fx.put(fmt.Sprintf("%d.ics", i), 2)
 		}
 		var client syncClient
 		fx.sync(&client, 0)
 		fx.must(os.Truncate(fx.journal(logName), sizes[len(sizes)-lost]))
+		// What takes the numbers of the lost changes must not hide behind them.
+		fx.write("+.ics", event("+", 1))
 		fx.put("a.ics", 3)
 		fx.checkHealthy(&client)
+	}
+}
+
+// TestTornBatch takes the end off what a scan appended: what is left must not
+// claim to be all.
+func TestTornBatch(t *testing.T) {
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	var before syncClient
+	fx.sync(&before, 0)
+	start := fx.logSize()
+	for i := range 3 {
+		fx.write(fmt.Sprintf("%d.ics", i), event(fmt.Sprint(i), i))
+	}
+	c := fx.checkTruth()
+	if err := c.j.load(); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range c.j.records {
+		if end := logHeaderSize + int64(at) - entryHead; end > start {
+			fx.must(os.Truncate(fx.journal(logName), end))
+			client := before
+			fx.checkHealthy(&client)
+			return
+		}
+	}
+	t.Fatal("no batch")
+}
+
+// TestRacyRecord: an object that was read too early to tell is read again,
+// though its file looks the same.
+func TestRacyRecord(t *testing.T) {
+	for _, flag := range []recordFlags{flagRacy, flagUnread} {
+		fx := newFixture(t, func(o *Options) { o.StatAge = StatAlways })
+		fx.put("a.ics", 1)
+		fx.update(func(tx *Tx) error {
+			l, err := tx.live(calPath)
+			if err != nil {
+				return err
+			}
+			var r record
+			if _, err := l.lookup("a.ics", &r); err != nil {
+				return err
+			}
+			r.flags, r.sum = flag, sum{}
+			entry := appendEntry(nil, &l.j.head, l.j.size, entryRefresh, &l.j.now, &r)
+			return l.append(entry, l.j.now)
+		})
+		fx.checkTruth()
+	}
+}
+
+func TestStamp(t *testing.T) {
+	fx := newFixture(t)
+	f, err := fx.openFolder(calPath)
+	fx.must(err)
+	defer f.close()
+	now := time.Now()
+	for _, test := range []struct {
+		mtime time.Time
+		exact bool
+	}{
+		{now, false},                                // in this tick
+		{now.Add(-2 * racyFolder), true},            // long ago
+		{now.Truncate(time.Second), false},          // a clock of seconds, maybe two
+		{now.Truncate(time.Second).Add(-3e9), true}, // long ago even for that
+		{now.Add(time.Hour), false},                 // the future
+	} {
+		fx.must(os.Chtimes(fx.dir, test.mtime, test.mtime))
+		st, err := fstat(int(f.dir))
+		fx.must(err)
+		s, err := f.newStamp(false)
+		if err != nil || s.exact != test.exact || s.matches(&st) != test.exact {
+			t.Errorf("%v: exact %v, %v", now.Sub(test.mtime), s.exact, err)
+		}
+	}
+	s, err := f.newStamp(true)
+	fx.must(err)
+	st, err := fstat(int(f.dir))
+	fx.must(err)
+	if !s.exact || !s.matches(&st) || st.mtime < now.UnixNano() {
+		t.Errorf("%+v", s)
 	}
 }
 
