@@ -310,8 +310,7 @@ func (c *Calendar) inRecurrenceSet(comp *ical.Component, r TimeRange, floating *
 	if ok, err := c.overlapsSeries(comp, r, floating); ok || err != nil {
 		return ok, err
 	}
-	k := slices.IndexFunc(s.parts, func(p *part) bool { return p.comp == comp })
-	p := s.parts[k]
+	p := s.override(comp)
 	if s.master == nil || !s.master.hasStart {
 		// How long it would have been is not known: as long as it is.
 		i := instance{part: p, timed: true, local: p.id.Civil, start: p.id.instant()}

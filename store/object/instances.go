@@ -70,6 +70,7 @@ type date struct {
 type series struct {
 	master *part // nil if there is none
 	parts  []*part
+	of     map[*ical.Component]*part // the parts by component, see override
 	// err is why the series cannot be known; then nothing else holds.
 	err error
 	// scale says that there is a rule for another calendar (RFC 7529), which is left
@@ -266,7 +267,27 @@ func (s *series) has(comp *ical.Component) bool {
 	if s.master != nil && s.master.comp == comp {
 		return true
 	}
-	return slices.ContainsFunc(s.parts, func(p *part) bool { return p.comp == comp })
+	return s.override(comp) != nil
+}
+
+// override returns the part that is this component, or nil.
+func (s *series) override(comp *ical.Component) *part {
+	const few = 16
+	if len(s.parts) <= few {
+		for _, p := range s.parts {
+			if p.comp == comp {
+				return p
+			}
+		}
+		return nil
+	}
+	if s.of == nil {
+		s.of = make(map[*ical.Component]*part, len(s.parts))
+		for _, p := range s.parts {
+			s.of[p.comp] = p
+		}
+	}
+	return s.of[comp]
 }
 
 // readSeries sorts the components of the object into series.

@@ -64,10 +64,8 @@ func (s *series) alone(comp *ical.Component) *part {
 	if s.master != nil && s.master.comp == comp {
 		return nil
 	}
-	for _, p := range s.parts {
-		if p.comp == comp && !p.future {
-			return p
-		}
+	if p := s.override(comp); p != nil && !p.future {
+		return p
 	}
 	return nil
 }

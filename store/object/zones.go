@@ -1,6 +1,7 @@
 package object
 
 import (
+	"slices"
 	"strings"
 
 	"inetdav/store/object/caltime"
@@ -11,9 +12,11 @@ import (
 // many conditions, or an object with many components, reads each date and each
 // zone once. It makes a Calendar serve one goroutine at a time.
 type timeCache struct {
-	zones   map[string]*caltime.Zone
-	byName  caltime.Zones
-	parents map[*ical.Component]*ical.Component
+	zones map[string]*caltime.Zone
+	// definitions are the VTIMEZONEs by TZID, if there is much to look through.
+	definitions map[string]*ical.Component
+	byName      caltime.Zones
+	parents     map[*ical.Component]*ical.Component
 
 	// All that follows holds for this zone of floating times.
 	floating *caltime.Zone
@@ -42,19 +45,39 @@ func (c *Calendar) readZone(tzid string) *caltime.Zone {
 		names = c.Zones
 	}
 	id := strings.TrimSpace(tzid)
+	if comp := c.definition(id); comp != nil {
+		if z, err := caltime.NewZone(id, observances(comp), names); err == nil {
+			return z
+		}
+	}
+	return names.Lookup(id)
+}
+
+// definition returns the first VTIMEZONE with this TZID, or nil.
+func (c *Calendar) definition(id string) *ical.Component {
+	const few = 16
+	if t := &c.times; len(c.Root.Components) > few && t.definitions == nil {
+		t.definitions = make(map[string]*ical.Component)
+		for _, comp := range slices.Backward(c.Root.Components) {
+			if comp.Name == "VTIMEZONE" {
+				v := strings.TrimSpace(comp.Value("TZID"))
+				t.definitions[ical.Unescape(v)] = comp
+				t.definitions[v] = comp
+			}
+		}
+	}
+	if c.times.definitions != nil {
+		return c.times.definitions[id]
+	}
 	for _, comp := range c.Root.Components {
 		if comp.Name != "VTIMEZONE" {
 			continue
 		}
-		if v := strings.TrimSpace(comp.Value("TZID")); v != id && ical.Unescape(v) != id {
-			continue
+		if v := strings.TrimSpace(comp.Value("TZID")); v == id || ical.Unescape(v) == id {
+			return comp
 		}
-		if z, err := caltime.NewZone(id, observances(comp), names); err == nil {
-			return z
-		}
-		break
 	}
-	return names.Lookup(id)
+	return nil
 }
 
 // observances reads the parts of a VTIMEZONE; those which cannot be read are
