@@ -14,8 +14,14 @@ const descriptorFolder = "/proc/self/fd"
 // architectures have dup2 itself.
 func dup2(from, to int) error { return unix.Dup3(from, to, 0) }
 
+// The requests by which a terminal's settings are read and written.
+const (
+	ioctlGetTermios = unix.TCGETS
+	ioctlSetTermios = unix.TCSETS
+)
+
 func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	_, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
 	return err == nil
 }
 

@@ -185,23 +185,10 @@ func startSuperServer(t *testing.T, argv []string, address string) (client *http
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	network := "tcp4"
-	if strings.HasPrefix(address, "/") {
-		network = "unix"
-	}
 	output = func() string { b, _ := os.ReadFile(log); return string(b) }
-	transport := &http.Transport{Dial: func(_, _ string) (net.Conn, error) {
-		deadline := time.Now().Add(patience)
-		for {
-			c, err := net.Dial(network, address)
-			if err == nil || time.Now().After(deadline) {
-				return c, err
-			}
-			time.Sleep(5 * time.Millisecond) // it does not listen yet
-		}
-	}}
+	client = dialUntilThere(address)
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
+		client.CloseIdleConnections()
 		cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
@@ -213,7 +200,27 @@ func startSuperServer(t *testing.T, argv []string, address string) (client *http
 			t.Logf("%q printed:\n%s", argv, output())
 		}
 	})
-	return &http.Client{Transport: transport, Timeout: patience}, output
+	return client, output
+}
+
+// dialUntilThere gives a client for address, "ip:port" or the path of a unix
+// socket, which dials until somebody listens there.
+func dialUntilThere(address string) *http.Client {
+	network := "tcp4"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	dial := func(_, _ string) (net.Conn, error) {
+		deadline := time.Now().Add(patience)
+		for {
+			c, err := net.Dial(network, address)
+			if err == nil || time.Now().After(deadline) {
+				return c, err
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	return &http.Client{Transport: &http.Transport{Dial: dial}, Timeout: patience}
 }
 
 // helperScript makes a program that serves with the helper "hello": a shell

@@ -1,14 +1,214 @@
+// Command inetdav is a CalDAV and CardDAV server for one connection: a
+// super-server (systemd, xinetd, inetd, tcpserver, ...) accepts it and starts
+// inetdav on it, which serves Radicale's storage folder until the connection
+// ends.
+//
+// Start order, and why: the socket leaves descriptors 0-2 before anything can
+// be printed; then the configuration is read, the log opened, and with it all
+// that the process will need (users, rights, storage root), so that it may be
+// confined afterwards; only then the client's first byte is read. A
+// configuration that cannot work ends the process with exit code 100 and a line
+// in the log; what clients do never does.
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
+	"time"
+
+	"inetdav/dav"
+	"inetdav/dav/access"
+	"inetdav/dav/config"
+	"inetdav/store"
 )
 
+// version is set by the build: -ldflags "-X main.version=1.2". Nothing else
+// writes it.
 var version = "devel"
 
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == "version" {
-		fmt.Println("inetdav", version)
+// A command is what the first argument asks for; without one the connection is
+// served.
+type command struct {
+	name, args, does string
+	run              func(args []string) int
+}
+
+func commands() []command {
+	return []command{
+		{"", "[OPTION...]", "serve the connection on fd 3 (systemd) or fd 0 (inetd)", serve},
+		{"hash-password", "[-s SCHEME] [USER]", "read a password, print its line for the users file", hashPassword},
+		{"verify", "[OPTION...]", "check the storage folder, name each defect", verify},
+		{"version", "", "print the version", printVersion},
+		{"help", "", "print this", printHelp},
 	}
+}
+
+func main() {
+	os.Exit(dispatch(os.Args[1:]))
+}
+
+func dispatch(args []string) int {
+	if len(args) > 0 {
+		name := args[0]
+		switch name {
+		case "-h", "--help":
+			name = "help"
+		case "--version":
+			name = "version"
+		case "--verify-storage": // Radicale's
+			name = "verify"
+		}
+		for _, c := range commands() {
+			if name != "" && c.name == name {
+				return c.run(args[1:])
+			}
+		}
+	}
+	return serve(args)
+}
+
+// serve is the program's work: one connection, from a super-server.
+func serve(args []string) int {
+	conn, refused := inherit(os.Getenv)
+	if errors.Is(refused, errPeerGone) {
+		return exitDone
+	}
+	c, rest, warnings, err := config.Load(args, os.Getenv)
+	if err != nil {
+		return refuse(nil, err)
+	}
+	logs, err := openLog(c)
+	if err != nil {
+		return refuse(nil, err)
+	}
+	if len(rest) > 0 {
+		return refuse(logs, fmt.Errorf("unknown argument %q (try `inetdav help`)", rest[0]))
+	}
+	if refused != nil {
+		return refuse(logs, refused)
+	}
+	for _, w := range warnings {
+		logs.Logf(levelWarning, "%s", w)
+	}
+
+	tlsConfig, err := loadTLS(c, logs)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	auth, err := access.NewAuthenticator(c)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	auth.Logf = logs.Logf
+	rights, err := access.NewRights(c)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	options, err := storeOptions(c, logs)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	folder, err := store.Open(options)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	handler, err := dav.New(dav.Options{Store: folder, Auth: auth, Rights: rights, Config: c, Logf: logs.Logf, Version: version})
+	if err != nil {
+		return refuse(logs, err)
+	}
+	serveHTTP(conn, handler, loadLimits(c), tlsConfig, logs)
+	return exitDone
+}
+
+// refuse says where an administrator sees it why this process cannot serve: in
+// the log, and on standard error when that is a terminal. logs may be nil.
+func refuse(logs *sink, err error) int {
+	if logs == nil {
+		logs, _ = openSink("auto", levelError, os.Getenv)
+	}
+	logs.Logf(levelError, "%v", err)
+	if logs.fd != 2 && isTerminal(2) {
+		(&sink{level: levelError, fd: 2}).Logf(levelError, "%v", err)
+	}
+	return exitRefused
+}
+
+func openLog(c *config.Config) (*sink, error) {
+	level, ok := parseLevel(c.String("logging", "level"))
+	if !ok {
+		return nil, fmt.Errorf("[logging] level: %q is no level", c.String("logging", "level"))
+	}
+	logs, err := openSink(c.String("inetdav", "log"), level, os.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("[inetdav] log: %w", err)
+	}
+	return logs, nil
+}
+
+// longest is what a limit of 0, "none", and longer ones come down to: no peer
+// is waited for longer.
+const longest = 24 * time.Hour
+
+// maxAge is how old a connection may become before it is closed after an
+// answer. RuntimeMaxSec= of the unit, which does not wait for an answer, is
+// longer.
+const maxAge = time.Hour
+
+func loadLimits(c *config.Config) limits {
+	seconds := func(key string) time.Duration {
+		d := c.Duration("inetdav", key)
+		if d <= 0 {
+			return longest
+		}
+		return min(d, longest)
+	}
+	l := limits{
+		header:      seconds("header_timeout"),
+		body:        seconds("body_timeout"),
+		write:       seconds("write_timeout"),
+		maxRequests: int(min(c.Int("inetdav", "max_requests"), 1<<30)),
+		maxAge:      maxAge,
+	}
+	if c.Source("inetdav", "idle_timeout") != "default" {
+		l.idle = seconds("idle_timeout")
+	}
+	return l
+}
+
+// loadTLS gives the configuration of TLS, nil when the connection is plain.
+func loadTLS(c *config.Config, logs *sink) (*tls.Config, error) {
+	if !c.Bool("server", "ssl") {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Path("server", "certificate"), c.Path("server", "key"))
+	if err != nil {
+		return nil, fmt.Errorf("[server] ssl is on, but certificate or key is not usable: %w", err)
+	}
+	t := &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"},
+		// No other process could resume with this one's keys.
+		SessionTicketsDisabled: true,
+	}
+	if name := c.Path("server", "certificate_authority"); name != "" {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("[server] certificate_authority: %w", err)
+		}
+		t.ClientCAs = x509.NewCertPool()
+		if !t.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("[server] certificate_authority: no certificate in %s", name)
+		}
+		t.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	for _, key := range [...]string{"protocol", "ciphersuite"} {
+		if c.String("server", key) != "" {
+			logs.Logf(levelNotice, "[server] %s is not used: TLS 1.2 and 1.3 are offered with safe cipher suites", key)
+		}
+	}
+	return t, nil
 }

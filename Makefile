@@ -1,0 +1,85 @@
+# inetdav: build, try, test, install. Needs Go 1.26 and make; the tests use more
+# where it is installed (see .ci/run).
+
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+EXAMPLEDIR ?= $(PREFIX)/share/doc/inetdav/examples
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERS   ?= $(PREFIX)/lib/sysusers.d
+TMPFILES   ?= $(PREFIX)/lib/tmpfiles.d
+
+GO      ?= go
+PROGRAM ?= inetdav
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# Static, without HTTP/2 (one connection has no use for it, and it costs
+# instructions at every start), not position independent (that costs page
+# faults at every start).
+TAGS    = nethttpomithttp2
+LDFLAGS = -s -w -X main.version=$(VERSION)
+GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
+
+all: build
+
+build:
+	$(GOBUILD) -o $(PROGRAM) .
+
+# Builds, makes a folder with a calendar and an address book, and serves it
+# below the first super-server that this machine has.
+run: build
+	INETDAV=$(PROGRAM) units/try
+
+test: check
+	$(GO) test -timeout 20m ./...
+	if [ -f e2e/go.mod ]; then cd e2e && $(GO) test -timeout 20m ./...; fi
+
+check:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt wants changes in:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+
+# The packages' benchmarks, then whole connections beside a bare net/http
+# handler.
+bench: build
+	$(GO) test -run '^$$' -bench . -benchmem ./store/... ./dav/...
+	if [ -d e2e/bench ]; then $(GO) run ./e2e/bench; fi
+
+# os/arch/variant of all targets.
+TARGETS = linux/amd64 linux/arm64 linux/386 linux/riscv64 \
+	linux/mips/softfloat linux/mipsle/softfloat linux/arm/5 linux/arm/7 \
+	darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 openbsd/amd64 openbsd/arm64
+
+cross:
+	@mkdir -p build
+	@set -e; for target in $(TARGETS); do \
+		os=$${target%%/*}; rest=$${target#*/}; arch=$${rest%%/*}; variant=$${rest#$$arch}; variant=$${variant#/}; \
+		out=build/inetdav-$$os-$$arch$$variant; \
+		env GOOS=$$os GOARCH=$$arch GOARM=$$variant GOMIPS=$$variant $(GOBUILD) -o $$out .; \
+		ls -l $$out | awk '{ print $$5, $$NF }'; \
+	done
+
+# Puts the program's place into a unit or example.
+SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g'
+
+install: build
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
+	install -m 755 '$(PROGRAM)' '$(DESTDIR)$(BINDIR)/inetdav'
+	for n in 1 5 8; do for page in doc/*.$$n; do \
+		[ -f "$$page" ] || continue; \
+		install -d '$(DESTDIR)$(MANDIR)'/man$$n; \
+		install -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/man$$n/; \
+	done; done
+	for unit in radicale.socket radicale@.service radicale.slice; do \
+		$(SUBST) units/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit && chmod 644 '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
+	done
+	install -m 644 units/radicale.sysusers.conf '$(DESTDIR)$(SYSUSERS)/inetdav.conf'
+	install -m 644 units/radicale.tmpfiles.conf '$(DESTDIR)$(TMPFILES)/inetdav.conf'
+	for example in fast.conf unix.conf radicale-s6.socket radicale-s6.service xinetd.conf inetd.conf tcpserver.sh s6-run.sh socat.sh; do \
+		$(SUBST) units/$$example >'$(DESTDIR)$(EXAMPLEDIR)'/$$example && chmod 644 '$(DESTDIR)$(EXAMPLEDIR)'/$$example || exit 1; \
+	done
+
+clean:
+	rm -rf $(PROGRAM) build
+
+.PHONY: all build run test check bench cross install clean

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"inetdav/dav/access"
+	"inetdav/dav/config"
+	"inetdav/store"
+)
+
+// The commands beside serving. They are for people: standard error is theirs.
+
+// fail reports why a command did not do its work.
+func fail(err error) int {
+	fmt.Fprintf(os.Stderr, "inetdav: %v\n", err)
+	return exitFailed
+}
+
+// misused reports a mistake on the command line.
+func misused(format string, args ...any) int {
+	fmt.Fprintf(os.Stderr, "inetdav: "+format+" (try `inetdav help`)\n", args...)
+	return exitUsage
+}
+
+// verify checks the storage folder of the configuration and prints each defect.
+func verify(args []string) int {
+	c, rest, warnings, err := config.Load(args, os.Getenv)
+	if err != nil {
+		return misused("%v", err)
+	}
+	if len(rest) > 0 {
+		return misused("unknown argument %q", rest[0])
+	}
+	logs := &sink{level: levelWarning, fd: 2}
+	for _, w := range warnings {
+		logs.Logf(levelWarning, "%s", w)
+	}
+	options, err := storeOptions(c, logs)
+	if err != nil {
+		return fail(err)
+	}
+	defects, err := store.Verify(options, os.Stdout)
+	if err != nil {
+		return fail(err)
+	}
+	if defects > 0 {
+		return fail(fmt.Errorf("%d defects in %s", defects, options.Folder))
+	}
+	return exitDone
+}
+
+// storeOptions reads what the store has to know from the configuration.
+func storeOptions(c *config.Config, logs *sink) (store.Options, error) {
+	o := store.Options{
+		Folder:          c.Path("storage", "filesystem_folder"),
+		CacheFolder:     c.Path("storage", "filesystem_cache_folder"),
+		MaxSyncTokenAge: c.Duration("storage", "max_sync_token_age"),
+		FolderUmask:     -1,
+		StatAge:         store.StatAuto,
+		MaxObject:       c.Int("server", "max_resource_size"),
+		Logf:            logs.Logf,
+	}
+	if text := c.String("storage", "folder_umask"); text != "" {
+		umask, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 9)
+		if err != nil {
+			return o, fmt.Errorf("[storage] folder_umask: %q is no octal number up to 777", text)
+		}
+		o.FolderUmask = int(umask)
+	}
+	if c.Source("inetdav", "stat_age") != "default" {
+		if o.StatAge = c.Duration("inetdav", "stat_age"); o.StatAge == 0 {
+			o.StatAge = store.StatAlways
+		}
+	}
+	if c.String("storage", "hook") != "" {
+		logs.Logf(levelNotice, "[storage] hook is not run")
+	}
+	return o, nil
+}
+
+// maxTyped bounds what is read as a password, in bytes; access has the limit
+// of what may be one.
+const maxTyped = 4096
+
+// hashPassword prints the line of a users file for a password from standard
+// input, where it is asked for twice if that is a terminal.
+func hashPassword(args []string) int {
+	var scheme, user string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "-s" && i+1 < len(args):
+			i++
+			scheme = args[i]
+		case strings.HasPrefix(arg, "-s") && len(arg) > 2:
+			scheme = arg[2:]
+		case strings.HasPrefix(arg, "-") || user != "" || arg == "":
+			return misused("hash-password: unexpected argument %q", arg)
+		default:
+			user = arg
+		}
+	}
+	if _, ok := access.Principal(user); user != "" && (!ok || strings.ContainsAny(user, ":\r\n")) {
+		return misused("hash-password: %q cannot be a user's name", user)
+	}
+
+	in := bufio.NewReader(io.LimitReader(os.Stdin, 2*maxTyped))
+	password, err := askPassword(in, "Password: ")
+	if err == nil && isTerminal(0) {
+		var again string
+		if again, err = askPassword(in, "Again: "); err == nil && again != password {
+			err = errors.New("the passwords differ")
+		}
+	}
+	if err == nil && password == "" {
+		err = errors.New("no password given")
+	}
+	if err != nil {
+		return fail(err)
+	}
+	var line bytes.Buffer
+	if user != "" {
+		line.WriteString(user + ":")
+	}
+	if err := access.HashPassword(&line, scheme, password); err != nil {
+		return fail(err)
+	}
+	line.WriteByte('\n')
+	if _, err := os.Stdout.Write(line.Bytes()); err != nil {
+		return fail(err)
+	}
+	return exitDone
+}
+
+// askPassword reads a line, with a question and without echo on a terminal.
+func askPassword(in *bufio.Reader, question string) (string, error) {
+	if isTerminal(0) {
+		fmt.Fprint(os.Stderr, question)
+		before, err := unix.IoctlGetTermios(0, ioctlGetTermios)
+		if err != nil {
+			return "", err
+		}
+		silent := *before
+		silent.Lflag &^= unix.ECHO
+		silent.Lflag |= unix.ECHONL
+		if err := unix.IoctlSetTermios(0, ioctlSetTermios, &silent); err != nil {
+			return "", err
+		}
+		restore := func() { unix.IoctlSetTermios(0, ioctlSetTermios, before) }
+		defer restore()
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+		defer signal.Stop(interrupted)
+		done := make(chan struct{})
+		defer close(done)
+		go func() {
+			select {
+			case <-interrupted:
+				restore()
+				os.Exit(exitFailed)
+			case <-done:
+			}
+		}()
+	}
+	line, err := in.ReadString('\n')
+	if err != nil && (err != io.EOF || line == "") {
+		if err == io.EOF {
+			err = errors.New("no password given")
+		}
+		return "", err
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if len(line) > maxTyped {
+		return "", errors.New("the password is too long")
+	}
+	return line, nil
+}
+
+func printVersion(args []string) int {
+	if len(args) > 0 {
+		return misused("version: unexpected argument %q", args[0])
+	}
+	fmt.Printf("inetdav %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitDone
+}
+
+func printHelp([]string) int {
+	fmt.Print("inetdav serves CalDAV and CardDAV on one connection, which a super-server\nhands over to it: systemd, xinetd, inetd, tcpserver, s6, socat.\n\n")
+	for _, c := range commands() {
+		fmt.Printf("  %s\n      %s\n", strings.Join(strings.Fields("inetdav "+c.name+" "+c.args), " "), c.does)
+	}
+	fmt.Print(`
+Options are Radicale's, as --SECTION-OPTION=VALUE, after those of its files:
+  -C, --config FILES       configuration files, separated by colons
+  --storage-filesystem-folder=FOLDER
+  --auth-type=htpasswd --auth-htpasswd-filename=FILE
+  --inetdav-log=auto|stderr|syslog|FILE
+  -D, --debug              log more
+
+SCHEME is bcrypt (the default), argon2id, sha512-crypt or sha256-crypt.
+
+To try it, below systemd:
+  systemd-socket-activate --accept -l 127.0.0.1:5232 inetdav --auth-type=none \
+      --storage-filesystem-folder=$HOME/collections
+`)
+	return exitDone
+}

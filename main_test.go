@@ -1,0 +1,395 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestVersionCommand(t *testing.T) {
+	for _, name := range []string{"version", "--version"} {
+		out, errs, code := run(t, "", name)
+		if code != 0 || errs != "" || !regexp.MustCompile(`^inetdav test \(go1\.\S+ \w+/\w+\)\n$`).MatchString(out) {
+			t.Errorf("%s: %q %q %d", name, out, errs, code)
+		}
+	}
+}
+
+func TestHelpCommand(t *testing.T) {
+	for _, name := range []string{"help", "--help", "-h"} {
+		out, errs, code := run(t, "", name)
+		if code != 0 || errs != "" {
+			t.Errorf("%s: %q %d", name, errs, code)
+		}
+		for _, c := range commands() {
+			if !strings.Contains(out, c.does) {
+				t.Errorf("%s does not tell of %q", name, c.name)
+			}
+		}
+		for line := range strings.Lines(out) {
+			if len(line) > 81 {
+				t.Errorf("%s: too long: %q", name, line)
+			}
+		}
+	}
+}
+
+// The hashes are right when a login with them succeeds.
+func TestHashPasswordCommand(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	var file strings.Builder
+	for i, scheme := range []string{"", "bcrypt", "argon2id", "sha512-crypt", "sha256-crypt"} {
+		args := []string{"hash-password"}
+		if scheme != "" {
+			args = append(args, "-s", scheme)
+		}
+		out, errs, code := run(t, "pass word\r\n", append(args, fmt.Sprintf("user%d", i))...)
+		if code != 0 || errs != "" || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, fmt.Sprintf("user%d:$", i)) {
+			t.Errorf("%s: %q %q %d", scheme, out, errs, code)
+		}
+		file.WriteString(out)
+	}
+	if err := os.WriteFile(users, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, "--auth-type=htpasswd", "--auth-htpasswd-filename="+users, "--auth-delay=0")
+	for i := range 5 {
+		for password, want := range map[string]int{"pass word": http.StatusMultiStatus, "pass word\r": http.StatusUnauthorized} {
+			request, _ := http.NewRequest("PROPFIND", s.URL, nil)
+			request.Header.Set("Depth", "0")
+			request.SetBasicAuth(fmt.Sprintf("user%d", i), password)
+			resp, err := s.Client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("user%d with %q: %s, want %d", i, password, resp.Status, want)
+			}
+		}
+	}
+}
+
+func TestHashPasswordAlone(t *testing.T) {
+	out, errs, code := run(t, "x", "hash-password") // no line end, no user
+	if code != 0 || errs != "" || !strings.HasPrefix(out, "$2") {
+		t.Errorf("%q %q %d", out, errs, code)
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	tests := []struct {
+		stdin string
+		args  []string
+		code  int
+		want  string
+	}{
+		{"", []string{"hash-password"}, exitFailed, "no password"},
+		{"\n", []string{"hash-password"}, exitFailed, "no password"},
+		{strings.Repeat("x", 10000), []string{"hash-password"}, exitFailed, "too long"},
+		{"x\n", []string{"hash-password", "-s", "rot13"}, exitFailed, "rot13"},
+		{"x\n", []string{"hash-password", "a", "b"}, exitUsage, `unexpected argument "b"`},
+		{"x\n", []string{"hash-password", "a:b"}, exitUsage, "cannot be a user's name"},
+		{"x\n", []string{"hash-password", "a/b"}, exitUsage, "cannot be a user's name"},
+		{"x\n", []string{"hash-password", "--frob"}, exitUsage, `unexpected argument "--frob"`},
+		{"", []string{"version", "x"}, exitUsage, `unexpected argument "x"`},
+		{"", []string{"verify", "x"}, exitUsage, `unknown argument "x"`},
+		{"", []string{"verify", "--config=/nonexistent/config"}, exitUsage, "/nonexistent/config"},
+		{"", []string{"verify", "--config=", "--storage-filesystem-folder=/nonexistent/f"}, exitFailed, "/nonexistent/f"},
+		{"", []string{"frobnicate"}, exitRefused, `unknown argument "frobnicate"`},
+		{"", []string{"--config=", "--frob"}, exitRefused, `unknown argument "--frob"`},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			out, errs, code := run(t, test.stdin, test.args...)
+			if out != "" || code != test.code || !strings.Contains(errs, test.want) || strings.Count(errs, "\n") != 1 {
+				t.Errorf("printed %q, %q, code %d; want %q, code %d", out, errs, code, test.want, test.code)
+			}
+		})
+	}
+}
+
+func TestVerifyCommand(t *testing.T) {
+	folder := t.TempDir()
+	home := filepath.Join(folder, "collection-root", "u", "cal")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(filepath.Join(home, ".Radicale.props"), []byte(`{"tag": "VCALENDAR"}`), 0o600)
+	args := []string{"verify", "--config=", "--storage-filesystem-folder=" + folder}
+	if out, errs, code := run(t, "", args...); code != 0 {
+		t.Errorf("a good folder: %q %q %d", out, errs, code)
+	}
+	os.WriteFile(filepath.Join(home, "broken.ics"), []byte("BEGIN:VCALENDAR\nnonsense"), 0o600)
+	out, errs, code := run(t, "", args...)
+	if code != exitFailed || !strings.Contains(out, "broken.ics") || !strings.Contains(errs, "1 defects") {
+		t.Errorf("a broken object: %q %q %d", out, errs, code)
+	}
+	args[0] = "--verify-storage"
+	if _, _, code := run(t, "", args...); code != exitFailed {
+		t.Errorf("as Radicale's option: %d", code)
+	}
+}
+
+// The real program on each kind of connection.
+func TestServe(t *testing.T) {
+	for _, how := range []handover{systemd, inetd} {
+		for _, network := range []string{"tcp4", "tcp6", "unix"} {
+			t.Run(how.String()+" "+network, func(t *testing.T) {
+				s := startServerWith(t, serverOptions{handover: how, network: network})
+				for range 2 {
+					request, _ := http.NewRequest("PROPFIND", s.URL+"someone/", nil)
+					request.Header.Set("Depth", "0")
+					request.SetBasicAuth("someone", "")
+					resp, err := s.Client.Do(request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					if err != nil || resp.StatusCode != http.StatusMultiStatus || !bytes.Contains(body, []byte("multistatus")) {
+						t.Errorf("%s, %v\n%s", resp.Status, err, body)
+					}
+				}
+				s.Client.CloseIdleConnections()
+				if code := s.waitExit(); code != 0 {
+					t.Errorf("exit code %d", code)
+				}
+				if n := strings.Count(s.Log(), "connection from "); n != 1 {
+					t.Errorf("%d connections for two requests", n)
+				}
+			})
+		}
+	}
+}
+
+func TestOptionsAsterisk(t *testing.T) {
+	s := startServer(t)
+	c := s.dial()
+	io.WriteString(c, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode >= 500 {
+		t.Errorf("status %s", resp.Status)
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	s := startServer(t)
+	c := s.dial()
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: h\r\nX: %s\r\n\r\n", strings.Repeat("x", 2*maxHeader))
+	if status, _ := readAnswer(t, bufio.NewReader(c)); status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("status %d", status)
+	}
+}
+
+// What cannot work is said in the log, one line, with exit code 100; the
+// client hears nothing.
+func TestBadConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tests := []struct {
+		name  string
+		args  []string
+		wants []string
+	}{
+		{"no file", []string{"--config=/nonexistent/config"}, []string{"/nonexistent/config"}},
+		{"syntax", []string{"--config=" + write("syntax", "[auth\n")}, []string{"syntax"}},
+		{"value", []string{"--config=" + write("value", "[server]\nssl = perhaps\n")}, []string{"value", "line 2", "ssl", "perhaps"}},
+		{"argument", []string{"--frob"}, []string{"--frob"}},
+		{"word", []string{"serve"}, []string{`"serve"`}},
+		{"authentication", []string{"--auth-type=ldap"}, []string{"ldap", "htpasswd"}},
+		{"rights", []string{"--rights-type=from_file", "--rights-file=/nonexistent/rights"}, []string{"/nonexistent/rights"}},
+		{"level", []string{"--logging-level=loud"}, []string{"loud"}},
+		{"umask", []string{"--storage-folder-umask=9"}, []string{"folder_umask", "octal"}},
+		{"certificate", []string{"--server-ssl=true", "--server-certificate=/nonexistent/cert"}, []string{"[server] ssl", "/nonexistent/cert"}},
+		{"log", []string{"--inetdav-log=/nonexistent/log"}, []string{"[inetdav] log", "/nonexistent/log"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServerWith(t, serverOptions{args: test.args, noLog: true, anyExit: true})
+			c := s.dial()
+			if got, _ := io.ReadAll(c); len(got) > 0 {
+				t.Errorf("the client got %q", got)
+			}
+			if code := s.waitExit(); code != exitRefused {
+				t.Errorf("exit code %d", code)
+			}
+			log := s.Log()
+			if strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "<3>") {
+				t.Errorf("logged %q", log)
+			}
+			for _, want := range test.wants {
+				if !strings.Contains(log, want) {
+					t.Errorf("%q is not in %q", want, log)
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownOptionsAreNamed(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(conf, []byte("[server]\nfrob = 1\n[frob]\na = b\nc = d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, "--config="+conf)
+	resp, err := s.Client.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if n := strings.Count(s.Log(), "[WARNING]"); n != 2 || !strings.Contains(s.Log(), "unknown option [server] frob") || !strings.Contains(s.Log(), "unknown section [frob]") {
+		t.Errorf("logged %q", s.Log())
+	}
+}
+
+// Limits come from the configuration.
+func TestConfiguredLimits(t *testing.T) {
+	s := startServer(t, "--inetdav-idle-timeout=0.05", "--inetdav-max-requests=2")
+	c := s.dial()
+	r := bufio.NewReader(c)
+	io.WriteString(c, "OPTIONS / HTTP/1.1\r\nHost: h\r\n\r\n")
+	readAnswer(t, r)
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("idle: %v, want the end", err)
+	}
+	c = s.dial()
+	io.WriteString(c, strings.Repeat("OPTIONS / HTTP/1.1\r\nHost: h\r\n\r\n", 3))
+	r = bufio.NewReader(c)
+	for range 2 {
+		readAnswer(t, r)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("third request: %v, want the end", err)
+	}
+}
+
+// selfSigned makes a certificate for 127.0.0.1.
+func selfSigned(t *testing.T) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "test"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certificate, key = filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+	os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600)
+	return certificate, key
+}
+
+func TestTLS(t *testing.T) {
+	certificate, key := selfSigned(t)
+	text, err := os.ReadFile(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--ssl", "--certificate=" + certificate, "--key=" + key}
+	request := func(s *server, c *tls.Config) (*http.Response, error) {
+		s.Client.Transport.(*http.Transport).TLSClientConfig = c
+		r, _ := http.NewRequest("OPTIONS", s.URL, nil)
+		resp, err := s.Client.Do(r)
+		if err == nil {
+			resp.Body.Close()
+		}
+		return resp, err
+	}
+	for _, how := range []handover{systemd, inetd} {
+		t.Run(how.String(), func(t *testing.T) {
+			s := startServerWith(t, serverOptions{handover: how, args: args, tls: true})
+			for range 2 {
+				resp, err := request(s, &tls.Config{RootCAs: pool})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode >= 300 || resp.ProtoMajor != 1 || resp.TLS.Version != tls.VersionTLS13 {
+					t.Errorf("%s, %s, TLS %x", resp.Status, resp.Proto, resp.TLS.Version)
+				}
+			}
+			s.Client.CloseIdleConnections()
+			s.waitExit()
+		})
+	}
+	t.Run("plain request", func(t *testing.T) {
+		s := startServerWith(t, serverOptions{args: args})
+		resp, err := s.Client.Get(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 400 {
+			t.Errorf("%s", resp.Status)
+		}
+		s.waitExit()
+	})
+	t.Run("old protocol", func(t *testing.T) {
+		s := startServerWith(t, serverOptions{args: args, tls: true})
+		if _, err := request(s, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+			t.Error("TLS 1.1 is taken")
+		}
+		s.waitExit()
+	})
+	t.Run("client certificate", func(t *testing.T) {
+		s := startServerWith(t, serverOptions{args: append(args, "--certificate-authority="+certificate), tls: true})
+		if _, err := request(s, &tls.Config{RootCAs: pool}); err == nil {
+			t.Error("a client without a certificate is served")
+		}
+		s.waitExit()
+		s = startServerWith(t, serverOptions{args: append(args, "--certificate-authority="+certificate), tls: true})
+		if _, err := request(s, &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}); err != nil {
+			t.Error(err)
+		}
+	})
+}
