@@ -7,13 +7,14 @@
 // and the writers make the best of whatever lies in the folder; [Calendar.Check]
 // and [Card.Check] say what a client may put there.
 //
-//	object.go      objects, errors, what may be stored
+//	object.go      objects, errors, what may be stored; checktimes.go its times
 //	summary.go     Summarize: what an index keeps
 //	filter.go      filters as plain structs; match.go the full test;
 //	               decide.go the test against a summary; collation.go texts
 //	select.go      CalendarData, AddressData: the parts a client asked for
 //	split.go       one stream into objects; export.go objects into one stream
-//	timerange.go, instances.go, expand.go, freebusy.go   everything about time
+//	zones.go, instances.go, timerange.go, expand.go, freebusy.go
+//	               everything about time
 package object
 
 import (

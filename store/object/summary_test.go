@@ -390,6 +390,17 @@ func FuzzSummarize(f *testing.F) {
 			if _, err := ParseCalendar(out); err != nil {
 				t.Fatalf("%v in %q", err, out)
 			}
+			r := &TimeRange{at("20060101T000000Z"), at("20060201T000000Z")}
+			for _, d := range []CalendarData{{Expand: r}, {LimitRecurrenceSet: r}, {LimitFreeBusySet: r}} {
+				out, err := d.Append([]byte("X"), c, b, nil)
+				if err != nil {
+					if string(out) != "X" {
+						t.Fatalf("%v, but %q", err, out)
+					}
+				} else if _, err := ParseCalendar(out[1:]); err != nil {
+					t.Fatalf("%v in %q", err, out)
+				}
+			}
 		}
 		s, err = Summarize(KindAddressBook, b)
 		card, perr := ParseCard(b)
