@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -558,4 +559,59 @@ func FuzzLog(f *testing.F) {
 		decodeRecord(b, new(record))
 		new(logHeader).decode(append(slices.Clone(b), make([]byte, logHeaderSize)...))
 	})
+}
+
+// TestFindUIDAfterFold: what the index says of UIDs is overruled by the log.
+func TestFindUIDAfterFold(t *testing.T) {
+	fx := newFixture(t)
+	for _, name := range []string{"removed.ics", "changed.ics", "moved.ics"} {
+		fx.put(name, 1)
+	}
+	forceFold(fx)
+	fx.write("changed.ics", event("new", 1))
+	fx.must(os.Chtimes(fx.dir, time.Now(), time.Now()))
+	fx.update(func(tx *Tx) error {
+		return errors.Join(tx.Delete("user/cal/removed.ics"), tx.Move("user/cal/moved.ics", "user/cal/here.ics"))
+	})
+	c := fx.checkTruth()
+	for uid, want := range map[string]string{"removed": "", "changed": "", "new": "changed.ics", "moved": "here.ics"} {
+		if name, ok := c.FindUID(uid); name != want || ok != (want != "") {
+			t.Errorf("FindUID(%q) = %q, %v", uid, name, ok)
+		}
+	}
+}
+
+// TestDamageInTheMiddle: a list that meets damage on its way goes on with a
+// new journal where it was; a list of changes, whose history ends there, fails.
+func TestDamageInTheMiddle(t *testing.T) {
+	damaged := func() (*fixture, *Collection, string) {
+		fx := newFixture(t)
+		for i := range 1000 {
+			fx.write(fmt.Sprintf("%04d.ics", i), event(fmt.Sprint(i), i))
+		}
+		token := fx.collection().SyncToken()
+		c := fx.collection()
+		b, err := os.ReadFile(fx.journal(indexName))
+		fx.must(err)
+		b[2*blockBatch*blockSize] ^= 1
+		fx.overwrite(indexName, b)
+		return fx, c, token
+	}
+	fx, c, _ := damaged()
+	if got, want := list(t, c), fx.truth(); !equalMaps(got, want) {
+		t.Errorf("%d objects, want %d", len(got), len(want))
+	}
+	fx, c, _ = damaged()
+	seq, err := c.Changes("")
+	fx.must(err)
+	n := 0
+	for range seq {
+		n++
+	}
+	if n >= 1000 || !errors.Is(c.Err(), errDamaged) {
+		t.Errorf("%d changes, error %v", n, c.Err())
+	}
+	if got := changes(t, fx.checkTruth(), ""); len(got) != 1000 {
+		t.Errorf("%d changes the next time", len(got))
+	}
 }

@@ -3,9 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -290,78 +288,4 @@ func (j *jsonReader) hex() (rune, error) {
 	}
 	j.pos += 4
 	return rune(n), nil
-}
-
-// memberProps are the dead properties of one object.
-type memberProps struct {
-	name  string
-	props Props
-}
-
-// deadProps are the contents of a .inetdav.props, ordered by name.
-type deadProps []memberProps
-
-func (d deadProps) find(name string) (int, bool) {
-	return slices.BinarySearchFunc(d, name, func(m memberProps, name string) int {
-		return strings.Compare(m.name, name)
-	})
-}
-
-// get returns the properties of the object called name.
-func (d deadProps) get(name string) Props {
-	if i, ok := d.find(name); ok {
-		return d[i].props
-	}
-	return nil
-}
-
-// set returns d with the properties of the object called name replaced;
-// without any, the object is left out. d itself may be overwritten.
-func (d deadProps) set(name string, p Props) deadProps {
-	i, ok := d.find(name)
-	switch {
-	case ok && len(p) == 0:
-		return slices.Delete(d, i, i+1)
-	case ok:
-		d[i].props = p
-	case len(p) > 0:
-		return slices.Insert(d, i, memberProps{name, p})
-	}
-	return d
-}
-
-func (d deadProps) appendJSON(dst []byte) []byte {
-	dst = append(dst, '{')
-	for i, m := range d {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = appendJSONString(dst, m.name)
-		dst = append(dst, ": "...)
-		dst = m.props.appendJSON(dst)
-	}
-	return append(dst, '}')
-}
-
-// parseDeadProps reads a .inetdav.props; see parseProps for values of unexpected types.
-func parseDeadProps(b []byte) (deadProps, error) {
-	j := jsonReader{b: b}
-	var d deadProps
-	err := j.document(func() error {
-		return j.object(func(name string) error {
-			if j.peek() != '{' {
-				return j.skip(name, 0)
-			}
-			var p Props
-			err := j.props(&p)
-			d = append(d, memberProps{name, p})
-			return err
-		})
-	})
-	slices.SortStableFunc(d, func(a, b memberProps) int { return strings.Compare(a.name, b.name) })
-	d = slices.CompactFunc(d, func(a, b memberProps) bool { return a.name == b.name })
-	if err == nil {
-		err = j.odd
-	}
-	return d, err
 }

@@ -158,16 +158,3 @@ func (s *Store) readProps(f *folder) (collectionProps, error) {
 	}
 	return cp, nil
 }
-
-// readDeadProps reads .inetdav.props, as readProps does.
-func (s *Store) readDeadProps(f *folder) (deadProps, error) {
-	raw, _, err := f.readSmall(deadPropsName)
-	if err != nil || raw == nil {
-		return nil, err
-	}
-	d, err := parseDeadProps(raw)
-	if err != nil {
-		s.logf(LevelWarning, "%s of %q: %v", deadPropsName, f.path, err)
-	}
-	return d, nil
-}

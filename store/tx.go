@@ -492,32 +492,6 @@ func (d dir) writeProps(p Props) error {
 	})
 }
 
-// dead returns the dead properties of the object called name.
-func (s *Store) dead(f *folder, name string) (Props, error) {
-	d, err := s.readDeadProps(f)
-	return d.get(name), err
-}
-
-// setDead replaces the dead properties of the object called name, as part of a
-// change. Without any, and if it had none, nothing is written.
-func (s *Store) setDead(f *folder, name string, p Props) error {
-	d, err := s.readDeadProps(f)
-	if err != nil || len(p) == 0 && len(d.get(name)) == 0 {
-		return err
-	}
-	if d = d.set(name, slices.Clone(p).sorted()); len(d) == 0 {
-		return f.unlink(deadPropsName)
-	}
-	b := d.appendJSON(nil)
-	if len(b) > MaxProps {
-		return pathError("write", deadPropsName, ErrTooLarge)
-	}
-	return f.writeFile(deadPropsName, func(f file) error {
-		_, err := f.Write(b)
-		return err
-	})
-}
-
 // ObjectProps returns the dead properties of the object at path, or those of a
 // collection which are more than text. See Collection.ObjectProps.
 func (tx *Tx) ObjectProps(path string) (Props, error) {
