@@ -314,7 +314,7 @@ func (c *Calendar) inRecurrenceSet(comp *ical.Component, r TimeRange, floating *
 	if s.master == nil || !s.master.hasStart {
 		// How long it would have been is not known: as long as it is.
 		i := instance{part: p, timed: true, local: p.id.Civil, start: p.id.instant()}
-		i.end = add(i.start, p.nominal())
+		i.end = i.start + max(0, p.longest())
 		lo, hi, _ := c.cover(&i)
 		return r.meets(lo, hi), nil
 	}
@@ -327,7 +327,7 @@ func (c *Calendar) inRecurrenceSet(comp *ical.Component, r TimeRange, floating *
 		return ok && r.meets(lo, hi), nil
 	}
 	// The series without any override.
-	plain := series{master: m, rules: s.rules, dates: s.dates, except: s.except, most: m.nominal()}
+	plain := series{master: m, rules: s.rules, dates: s.dates, except: s.except, most: m.longest(), early: max(0, -m.longest())}
 	var b caltime.Budget
 	found := false
 	err := plain.each(r, &b, func(i *instance) bool {

@@ -23,8 +23,8 @@ const (
 	MaxRanges = 100
 )
 
-// slack is added at both ends of a range when instances are looked for on a wall
-// clock: no offset from UTC is that large, nor any change of one.
+// slack is added at both ends of a range where what is looked for depends on more
+// than one clock: no offset from UTC is that large, nor any change of one.
 const slack = 2 * caltime.Day
 
 // endKind is how a component says when it ends.
@@ -84,8 +84,9 @@ type series struct {
 	// in the order of theirs.
 	overridden keys
 	futures    []*part
-	// most is the greatest length of an instance, in seconds, RDATE aside; early and
-	// late are how much futures move instances.
+	// most is the greatest length of an instance, in seconds, RDATE aside. Late is how
+	// much further its start may lie from its RECURRENCE-ID, as futures move it; early
+	// is the same in the other direction, or how much an end may lie before its start.
 	most, early, late int64
 }
 
@@ -167,17 +168,31 @@ func (p *part) endOf(local caltime.Civil, start int64) int64 {
 	return end
 }
 
-// nominal is about how long the instances of p are, in seconds.
-func (p *part) nominal() int64 {
+// longest is how long the instances of p are at most, in seconds; negative if they
+// end before they start, as those of a VTODO may.
+func (p *part) longest() int64 {
+	n := int64(0)
 	switch {
-	case p.endKind == endDuration:
-		return abs(p.dur.Nominal())
-	case p.endKind == endExact && p.start.Form == caltime.DateOnly:
-		return abs(p.length) * caltime.Day
+	case p.start.Form == caltime.DateOnly:
+		n = caltime.Day
+		if p.endKind == endExact && (p.length > 1 || p.length < 0) {
+			n = p.length * caltime.Day
+		} else if p.endKind == endDuration {
+			n = max(n, p.dur.Nominal())
+		}
 	case p.endKind == endExact:
-		return abs(p.length)
+		return p.length
+	case p.endKind == endDuration:
+		n = p.dur.Nominal()
+		if p.dur.Days == 0 {
+			return n
+		}
 	}
-	return caltime.Day
+	if p.start.zone != nil && n > 0 {
+		// There are days with more than 24 hours.
+		n += caltime.Day
+	}
+	return n
 }
 
 // at is the instance of p itself.
@@ -376,7 +391,8 @@ func (c *Calendar) newSeries(master *ical.Component, overrides []*ical.Component
 		return s
 	}
 	for _, p := range s.parts {
-		s.most = max(s.most, p.nominal())
+		s.most = max(s.most, p.longest())
+		s.early = max(s.early, -p.longest())
 		s.overridden.add(p.id, s.master)
 		if !p.future || !p.hasStart || s.master == nil || !s.master.hasStart {
 			continue
@@ -386,8 +402,8 @@ func (c *Calendar) newSeries(master *ical.Component, overrides []*ical.Component
 		id := s.local(p.id)
 		p.from = s.master.start.instantOf(id)
 		p.shift = p.on(s.master) - id
-		s.early = max(s.early, -int64(p.shift))
-		s.late = max(s.late, int64(p.shift))
+		s.early = max(s.early, slack-int64(p.shift)-min(0, p.longest()))
+		s.late = max(s.late, slack+int64(p.shift))
 		s.futures = append(s.futures, p)
 	}
 	if len(s.futures) > MaxRanges {
@@ -497,7 +513,7 @@ func (c *Calendar) readRecurrence(s *series, floating *caltime.Zone) error {
 	if m == nil || !m.hasStart {
 		return nil
 	}
-	s.most = m.nominal()
+	s.most, s.early = m.longest(), max(0, -m.longest())
 	for i := range m.comp.Properties {
 		switch p := &m.comp.Properties[i]; p.Name {
 		case "RRULE":
@@ -597,8 +613,9 @@ func (s *series) each(r TimeRange, b *caltime.Budget, yield func(*instance) bool
 		yield(&i)
 		return nil
 	}
-	from := civil(sub(r.Start, s.most+s.late+slack))
-	until := civil(add(r.End, s.early+slack))
+	// Covers reach a second beyond the time of their instance.
+	from, _ := m.start.clocks(sub(r.Start, max(0, s.most)+max(0, s.late)+2))
+	_, until := m.start.clocks(add(r.End, s.early+2))
 	its := make([]starts, 0, 1)
 	for _, rule := range s.rules {
 		its = append(its, starts{it: rule.Instances(m.start.DateTime, m.start.zone, from, b)})
@@ -826,8 +843,8 @@ func (c *Calendar) spanSeries(e *envelope, s *series) error {
 	}
 	if len(s.futures) > 0 {
 		e.exact = false
-		e.lo = sub(e.lo, s.early+slack)
-		e.hi = add(e.hi, s.late+s.most+slack)
+		e.lo = sub(e.lo, s.early)
+		e.hi = add(e.hi, max(0, s.late)+max(0, s.most))
 		for _, p := range s.futures {
 			if p.start.floats {
 				e.lo, e.hi = sub(e.lo, spanSlack), add(e.hi, spanSlack)
@@ -844,6 +861,20 @@ func badTime(p *ical.Property, err error) error {
 
 // tooMany makes the error of a budget that of the object.
 func tooMany(err error) error { return fmt.Errorf("%w: %w", ErrInstances, err) }
+
+// clocks returns the first local time that may be at or after an instant, and the last
+// that may be at or before it. Around a change of offset they are not the one which
+// the clock shows: it repeats, or leaves out, some, and those left out are instants.
+func (m moment) clocks(instant int64) (first, last caltime.Civil) {
+	t := int64(civil(instant))
+	if m.zone == nil || m.Form == caltime.UTC {
+		return caltime.Civil(t), caltime.Civil(t)
+	}
+	now, before, after := m.zone.Offset(t), m.zone.Offset(t-caltime.Day), m.zone.Offset(t+caltime.Day)
+	first = caltime.Civil(t + int64(min(now, before, after)))
+	last = caltime.Civil(t + int64(max(now, before, after)))
+	return first, last
+}
 
 // civil is an instant as a time of the wall clock in UTC, within the years that exist.
 func civil(instant int64) caltime.Civil {
@@ -870,11 +901,4 @@ func sub(a, b int64) int64 {
 		return NoStart
 	}
 	return a - b
-}
-
-func abs(n int64) int64 {
-	if n < 0 {
-		return -n
-	}
-	return n
 }
