@@ -235,7 +235,7 @@ func (q *request) deadNames(t *target) ([]davxml.Name, error) {
 		for _, p := range props {
 			space, local, ok := store.SplitTag(p.Key)
 			name := davxml.Name{Space: space, Local: local}
-			if ok && q.h.property(name) == nil && !slices.Contains(names, name) {
+			if ok && davxml.IsLocal(local) && q.h.property(name) == nil && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

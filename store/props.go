@@ -103,8 +103,12 @@ func Tag(space, local string) string {
 // such as "tag".
 func SplitTag(key string) (space, local string, ok bool) {
 	if clark, ok := strings.CutPrefix(key, "{"); ok {
-		space, local, ok = strings.Cut(clark, "}")
-		return space, local, ok && local != ""
+		// the last one: a namespace may hold it, a local name cannot
+		i := strings.LastIndexByte(clark, '}')
+		if i < 0 || i == len(clark)-1 {
+			return "", "", false
+		}
+		return clark[:i], clark[i+1:], true
 	}
 	prefix, local, ok := strings.Cut(key, ":")
 	if !ok || local == "" {

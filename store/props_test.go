@@ -174,6 +174,8 @@ func TestTags(t *testing.T) {
 		{"RADICALE:x", "http://radicale.org/ns/", "x"},
 		{"{http://inf-it.com/ns/ab/}addressbook-color", "http://inf-it.com/ns/ab/", "addressbook-color"},
 		{"{}x", "", "x"},
+		{"{x}y}z", "x}y", "z"},
+		{"{{}x", "{", "x"},
 	} {
 		if got := Tag(test.space, test.local); got != test.key {
 			t.Errorf("Tag(%q, %q) = %q", test.space, test.local, got)

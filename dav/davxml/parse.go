@@ -1008,6 +1008,18 @@ func (p *parser) split(name string, at int) (prefix, local string, err error) {
 	return prefix, local, nil
 }
 
+// IsLocal tells whether s can be the local part of a name: a stored name that is
+// none would break the answer that it is written into.
+func IsLocal(s string) bool {
+	p := parser{s: "x:" + s}
+	name, err := p.name()
+	if err != nil || name != p.s || !utf8.ValidString(s) {
+		return false
+	}
+	_, _, err = p.split(name, 0)
+	return err == nil
+}
+
 // isNameRune says whether a character beyond ASCII may stand in a name, at its
 // start or later (NameStartChar and NameChar of XML 1.0 fifth edition, 2.3).
 func isNameRune(r rune, first bool) bool {
