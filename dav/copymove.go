@@ -84,7 +84,7 @@ func (q *request) destination() (string, error) {
 	}
 	to, ok := q.pathOfHref(d)
 	switch {
-	case !ok || to == "":
+	case !ok || to == "" || !printable(to):
 		return "", refuse(http.StatusForbidden, "Destination %q", d)
 	case to == q.path, strings.HasPrefix(to, q.path+"/"), strings.HasPrefix(q.path, to+"/"):
 		return "", refuse(http.StatusForbidden, "source and destination overlap") // RFC 4918, 9.8.5

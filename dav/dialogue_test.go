@@ -310,13 +310,14 @@ func (d *dialogue) speak(request, response string) {
 	}
 }
 
+// transport is not http.DefaultTransport, the connections of which the end of any
+// other test closes.
+var transport = &http.Transport{DisableCompression: true}
+
 // roundTrip follows no redirect, and undoes the content coding that it finds.
 func roundTrip(t testing.TB, what string, req *http.Request) (*http.Response, []byte) {
 	t.Helper()
-	if req.Header.Get("Accept-Encoding") == "" {
-		req.Header.Set("Accept-Encoding", "identity")
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}

@@ -10,7 +10,7 @@ import (
 const (
 	// MaxExpand is how many hrefs deep an expansion goes.
 	MaxExpand = 4
-	// MaxExpansions is how many responses an expansion may have in all.
+	// MaxExpansions is how many hrefs are followed in all; the rest are 507.
 	MaxExpansions = 1000
 )
 
@@ -33,9 +33,6 @@ type expansion struct {
 
 // response writes one resource with the properties that an element asks for.
 func (x *expansion) response(t *target, asks *davxml.Element, depth int) error {
-	if x.left--; x.left < 0 {
-		return refuse(http.StatusInsufficientStorage, "more than %d resources", MaxExpansions)
-	}
 	var names []wanted
 	for e := range asks.Elements() {
 		if e.Name != nPropertyElement {
@@ -84,6 +81,9 @@ func (x *expansion) follow(ref string, e *davxml.Element, depth int) error {
 	res, err := x.h.store.Resource(path)
 	if err != nil || !x.allowed(res, mayRead) {
 		return x.m.status(davxml.EscapePath(x.href(ref)), http.StatusNotFound)
+	}
+	if x.left--; x.left < 0 {
+		return x.m.status(davxml.EscapePath(x.href(ref)), http.StatusInsufficientStorage, nNumberOfMatches)
 	}
 	t := &target{res: res}
 	defer t.close()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"inetdav/dav/davxml"
 	"inetdav/store"
@@ -30,6 +31,7 @@ func (q *request) freeBusyQuery(root *davxml.Element) error {
 	}
 	defer c.Close()
 	fb := object.NewFreeBusy(*r, floating)
+	fb.Stamp = time.Now().Unix()
 	a := asked{}
 	t := target{res: store.Resource{Kind: store.Object, In: c.Kind()}, coll: c}
 	for t.rec = range c.Objects() {

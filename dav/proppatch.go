@@ -15,6 +15,8 @@ const (
 	MaxProperty = 256 << 10
 	// MaxProperties is the size of all values of a resource, in bytes.
 	MaxProperties = 1 << 20
+	// MaxPropertyCount is how many of them a resource may have.
+	MaxPropertyCount = 1000
 )
 
 // proppatch is a set of instructions being carried out on the properties of a
@@ -131,12 +133,13 @@ func (p *proppatch) instruction(e *davxml.Element, set bool) {
 		} else {
 			err = row.set(p, nil)
 		}
+	case p.bad: // it would be undone
 	case set:
 		err = p.setDead(e)
 	default:
 		p.remove(e.Name)
 	}
-	if err == nil && size(p.props)+size(p.rich) > MaxProperties {
+	if err == nil && (len(p.props)+len(p.rich) > MaxPropertyCount || size(p.props)+size(p.rich) > MaxProperties) {
 		err = &Error{Status: http.StatusInsufficientStorage, Err: errors.New("too many properties")}
 	}
 	o := outcome{name: e.Name, status: http.StatusOK}

@@ -133,7 +133,8 @@ func (t *target) parse() (err error) {
 // choose finds the part of a loaded object that is asked for, before anything
 // of its response is written.
 func (a *asked) choose(t *target) (err error) {
-	t.part = t.data
+	// a fold may split a character (RFC 5545, 3.1), XML must not
+	t.part = object.ForXML(t.data)
 	switch {
 	case t.kind() == kCalObject && a.calendar != nil:
 		if err = t.parse(); err == nil {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"inetdav/dav/access"
 	"inetdav/dav/davxml"
@@ -194,12 +196,12 @@ func (q *request) sameHost(u *url.URL) bool {
 func (q *request) resolve() error {
 	r, err := q.h.store.Resource(q.path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r = store.Resource{Path: q.path}
-	case errors.Is(err, store.ErrName):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrName):
 		// reading what cannot be there finds nothing; writing it is refused
 		if m := q.r.Method; m == "PUT" || m == "MKCOL" || m == "MKCALENDAR" {
-			return refuse(http.StatusBadRequest, "%w", err)
+			if errors.Is(err, store.ErrName) || !printable(q.path) {
+				return refuse(http.StatusBadRequest, "%w", err)
+			}
 		}
 		r = store.Resource{Path: q.path}
 	case err != nil:
@@ -207,6 +209,13 @@ func (q *request) resolve() error {
 	}
 	q.res = r
 	return nil
+}
+
+// printable reports whether something new may have this path: Radicale, and any
+// program that lists the folder, fails on names that are not UTF-8 or hold
+// control characters.
+func printable(p string) bool {
+	return utf8.ValidString(p) && !strings.ContainsFunc(p, unicode.IsControl)
 }
 
 // missing is the answer where there is nothing: 404 to whom may read there,
