@@ -411,8 +411,8 @@ func (c *Collection) Read(name string, buf []byte) (data []byte, etag string, er
 	if err != nil {
 		return data, "", pathError("read", name, err)
 	}
-	h := sum(sha256.Sum256(data))
-	return data, h.etag(), nil
+	digest := hash(data)
+	return data, digest.etag(), nil
 }
 
 // Err returns the first error met by an iteration or a look-up since the

@@ -53,7 +53,7 @@ func (o *OpenedObject) read(f file) error {
 		if err != nil {
 			return pathError("read", o.Path, err)
 		}
-		digest = sha256.Sum256(b)
+		digest = hash(b)
 		o.ReadSeeker, o.Size = bytes.NewReader(b), int64(len(b))
 	} else {
 		h := sha256.New()

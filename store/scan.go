@@ -65,6 +65,7 @@ type scanner struct {
 	now    time.Time
 	st     state // as it will be
 	buf    []byte
+	rec    record // the one at hand
 	// found gets each record: entryChange, entryRemoval and entryRefresh as in
 	// the log, or 0 for one that is as it was.
 	found func(kind entryKind, r *record) error
@@ -114,11 +115,12 @@ func (sc *scanner) gone(known *record) error {
 	if known.removed() {
 		return sc.found(0, known)
 	}
-	r := record{flags: flagRemoved, seq: sc.st.advance(sc.now)}
+	r := &sc.rec
+	*r = record{flags: flagRemoved, seq: sc.st.advance(sc.now)}
 	r.Name = known.Name
 	r.stat.mtime = sc.st.wall
 	sc.st.live--
-	return sc.found(entryRemoval, &r)
+	return sc.found(entryRemoval, r)
 }
 
 // met handles a name in the folder; known is nil if the journal does not have it.
@@ -129,10 +131,12 @@ func (sc *scanner) met(name string, known *record) error {
 	if err == nil && !absent && live && !sc.reread && known.flags == 0 && known.stat.same(&st) {
 		return sc.found(0, known)
 	}
-	var r record
+	r := &sc.rec
+	*r = record{}
+	r.Name = name
 	var data []byte
 	if !absent {
-		r, data, err = sc.read(name)
+		data, err = sc.read(r)
 		absent = missing(err) || errors.Is(err, ErrKind)
 	}
 	switch {
@@ -144,23 +148,23 @@ func (sc *scanner) met(name string, known *record) error {
 		return err
 	}
 	if !live || known.sum != r.sum {
-		sc.summarize(&r, data)
+		sc.summarize(r, data)
 		if !live {
 			sc.st.live++
 		}
 		r.seq = sc.st.advance(sc.now)
-		return sc.found(entryChange, &r)
+		return sc.found(entryChange, r)
 	}
 	r.seq = known.seq
 	switch {
 	case sc.reread:
-		sc.summarize(&r, data)
+		sc.summarize(r, data)
 	case known.stat.same(&r.stat) && known.flags == r.flags:
 		return sc.found(0, known)
 	default:
 		r.Summary = known.Summary
 	}
-	return sc.found(entryRefresh, &r)
+	return sc.found(entryRefresh, r)
 }
 
 // missing reports whether err says that there is no object: also a link that
@@ -176,16 +180,16 @@ func unreadable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EIO)
 }
 
-// read reads the object called name. data is nil if it is too large or cannot
-// be read.
-func (sc *scanner) read(name string) (r record, data []byte, err error) {
-	r.Name = name
-	f, st, err := sc.f.openMember(name)
+// read reads the object that r names and sets what its file says. data is nil
+// if it is too large or cannot be read.
+func (sc *scanner) read(r *record) (data []byte, err error) {
+	f, st, err := sc.f.openMember(r.Name)
 	if unreadable(err) && !missing(err) {
-		return sc.unread(r, err), nil, nil
+		sc.unread(r, err)
+		return nil, nil
 	}
 	if err != nil {
-		return r, nil, err
+		return nil, err
 	}
 	defer f.close()
 	r.stat = st
@@ -195,24 +199,25 @@ func (sc *scanner) read(name string) (r record, data []byte, err error) {
 	sc.buf, err = f.readAll(sc.buf, st.size, sc.s.MaxObject)
 	switch {
 	case err == nil:
-		r.sum = sha256.Sum256(sc.buf)
-		return r, sc.buf, nil
+		r.sum = hash(sc.buf)
+		return sc.buf, nil
 	case errors.Is(err, ErrTooLarge):
 		h := sha256.New()
 		if _, err = io.Copy(h, io.NewSectionReader(f, 0, 1<<62)); err == nil {
 			h.Sum(r.sum[:0])
-			return r, nil, nil
+			return nil, nil
 		}
 	}
 	if unreadable(err) {
-		return sc.unread(r, err), nil, nil
+		sc.unread(r, err)
+		return nil, nil
 	}
-	return r, nil, err
+	return nil, err
 }
 
-// unread makes a record of an object that is there but cannot be read: left
-// out, it would be taken for removed.
-func (sc *scanner) unread(r record, err error) record {
+// unread completes the record of an object that is there but cannot be read:
+// left out, it would be taken for removed.
+func (sc *scanner) unread(r *record, err error) {
 	sc.s.logf(LevelWarning, "cannot read %q: %v", joinPath(sc.f.path, r.Name), err)
 	if st, err := sc.f.statMember(r.Name); err == nil {
 		r.stat = st
@@ -221,13 +226,32 @@ func (sc *scanner) unread(r record, err error) record {
 	b := append([]byte("unread "), r.Name...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.stat.size))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.stat.mtime))
-	r.sum = sha256.Sum256(b)
-	return r
+	r.sum = hash(b)
 }
 
-// summarize fills in what the bytes mean; nil if nobody knows.
+// summarize sets what the bytes of an object mean; nil if nobody knows.
 func (sc *scanner) summarize(r *record, data []byte) {
-	r.Summary = sc.s.summarize(sc.kind, joinPath(sc.f.path, r.Name), data)
+	r.Summary = unknownSummary()
+	if !sc.kind.hasSummaries() {
+		return
+	}
+	err := ErrTooLarge
+	if data != nil {
+		r.Summary, err = object.Summarize(sc.kind.of(), data)
+	} else if r.flags&flagUnread != 0 {
+		return // said already
+	}
+	if err != nil {
+		sc.s.logf(LevelWarning, "broken object %q: %v", joinPath(sc.f.path, r.Name), err)
+	}
+}
+
+// of returns what package object calls the members of a collection.
+func (k Kind) of() object.Kind {
+	if k == AddressBook {
+		return object.KindAddressBook
+	}
+	return object.KindCalendar
 }
 
 // unknownSummary is that of an object of which nothing is known.
@@ -237,27 +261,6 @@ func unknownSummary() object.Summary {
 
 // hasSummaries reports whether objects in a collection of this kind mean anything.
 func (k Kind) hasSummaries() bool { return k == Calendar || k == AddressBook }
-
-func (s *Store) summarize(kind Kind, path string, data []byte) object.Summary {
-	unknown := unknownSummary()
-	of := object.KindCalendar
-	switch kind {
-	case Calendar:
-	case AddressBook:
-		of = object.KindAddressBook
-	default:
-		return unknown
-	}
-	if data == nil {
-		s.logf(LevelWarning, "%q is too large or cannot be read", path)
-		return unknown
-	}
-	sum, err := object.Summarize(of, data)
-	if err != nil {
-		s.logf(LevelWarning, "broken object %q: %v", path, err)
-	}
-	return sum
-}
 
 // unchanged compares the folder with j, which its stamp says to be up to date,
 // object by object. The error is errStale if that is not so after all.

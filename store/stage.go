@@ -40,12 +40,15 @@ func (s *Store) StageBytes(collection string, b []byte) (*Staged, error) {
 	return s.Stage(collection, bytes.NewReader(b), int64(len(b)))
 }
 
-// stage writes the body into the folder of the journal: one more file in the
-// collection's own would show in its times.
+// stage writes the body into the folder of the journal, if there can be one:
+// one more file in the collection's own would show in its times, and everything
+// would be looked at again.
 func (s *Store) stage(f *folder, r io.Reader, limit int64) (*Staged, error) {
 	d, err := s.openJournalDir(f, true)
 	if err != nil {
-		return nil, err
+		if d, err = f.openDir("."); err != nil {
+			return nil, err
+		}
 	}
 	st := &Staged{d: d}
 	if st.file, st.name, err = d.createTemp(); err != nil {

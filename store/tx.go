@@ -370,13 +370,12 @@ func (l *live) known(name string, kind Kind, r *record) error {
 	}
 	r.clone()
 	if kind != l.kind {
-		sc := scanner{s: l.s, f: l.f, kind: kind}
-		found, data, err := sc.read(name)
+		sc := scanner{s: l.s, f: l.f, kind: kind, now: time.Now()}
+		data, err := sc.read(r)
 		if err != nil {
 			return err
 		}
-		sc.summarize(&found, data)
-		r.Summary = found.Summary
+		sc.summarize(r, data)
 	}
 	return nil
 }

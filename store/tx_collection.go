@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +46,7 @@ func (tx *Tx) Mkcol(path string, p Props) error {
 // build makes a folder called name in f, with what fill puts in it, whole or
 // not at all. Nothing may be there.
 func (tx *Tx) build(f *folder, name string, fill func(d dir) error) error {
+	f.sweep(time.Now())
 	d, temp, err := f.makeTemp(tx.s.FolderUmask)
 	if err != nil {
 		return err
@@ -71,6 +73,7 @@ func (tx *Tx) deleteCollection(path string) error {
 		return err
 	}
 	defer f.close()
+	f.sweep(time.Now())
 	tx.forget(path)
 	temp := tempName()
 	if err := f.rename(name, f.dir, temp); err != nil {

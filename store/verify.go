@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -156,15 +155,11 @@ func (v *verifier) object(f *folder, kind Kind, name string) (uid string, digest
 		v.report(path, "%v", err)
 		return "", sum{}, false
 	}
-	digest = sha256.Sum256(v.buf)
+	digest = hash(v.buf)
 	if !kind.hasSummaries() {
 		return "", digest, true
 	}
-	of := object.KindCalendar
-	if kind == AddressBook {
-		of = object.KindAddressBook
-	}
-	meaning, err := object.Summarize(of, v.buf)
+	meaning, err := object.Summarize(kind.of(), v.buf)
 	if err != nil {
 		v.report(path, "%v", err)
 	} else if meaning.UID == "" && meaning.Component != "VLIST" {
