@@ -523,13 +523,15 @@ func (it *Iterator) monthDaysOf(first, n int, byDay bool) uint64 {
 	}
 	if byDay && (it.weekdays != 0 || it.rule.numbered) {
 		var wd uint64
+		day := int(weekday(first))
 		for w := range 7 {
-			o := (w - int(weekday(first)) + 7) % 7
-			if it.weekdays>>w&1 != 0 {
-				wd |= 0x10204081 << o
-			}
-			if !it.rule.numbered {
+			plain := it.weekdays>>w&1 != 0
+			if !plain && it.rule.nth[w]|it.rule.nthLast[w] == 0 {
 				continue
+			}
+			o := (w - day + 7) % 7
+			if plain {
+				wd |= 0x10204081 << o
 			}
 			last := o + (n-1-o)/7*7
 			for i := range 5 {

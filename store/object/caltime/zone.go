@@ -126,6 +126,13 @@ func (z *Zone) onset(c Civil, o *Observance) {
 	z.onsets = append(z.onsets, onset{at, o.To})
 }
 
+// later makes o another one that is later, or at the same time.
+func (o *onset) later(p onset) {
+	if p.at >= o.at {
+		*o = p
+	}
+}
+
 func compareOnsets(a, b onset) int {
 	switch {
 	case a.at < b.at:
@@ -261,7 +268,7 @@ func (z *Zone) compute(t int64) {
 	lo = max(lo, z.start)
 	// latest is the onset before lo that counts: t is not before start, so there is one.
 	latest := onset{math.MinInt64, z.before}
-	var found []onset
+	found := make([]onset, 0, 8)
 	i, _ := slices.BinarySearchFunc(z.onsets, onset{at: lo + 1}, compareOnsets)
 	if i > 0 {
 		latest = z.onsets[i-1]
@@ -281,26 +288,32 @@ func (z *Zone) compute(t int64) {
 			}
 		}
 		if r.hasBound && r.bound <= from {
-			if at := int64(r.bound) - int64(r.from); at >= latest.at {
-				latest = onset{at, r.to}
-			}
+			latest.later(onset{int64(r.bound) - int64(r.from), r.to})
 			continue
 		}
 		if r.start.Civil >= until {
 			continue
 		}
-		if c, _ := r.rule.Before(r.start, nil, from, &z.budget); c <= from {
-			if at := int64(c) - int64(r.from); at >= latest.at {
-				latest = onset{at, r.to}
+		// Real rules have an onset in the 400 days before; for others it is searched.
+		back := max(from-400*Day, r.start.Civil)
+		it := r.rule.Instances(r.start, nil, back, &z.budget)
+		c, ok := it.Next()
+		if back > r.start.Civil && (!ok || c > from) {
+			if c, err := r.rule.Before(r.start, nil, from, &z.budget); err == nil && c <= from {
+				latest.later(onset{int64(c) - int64(r.from), r.to})
 			}
 		}
-		it := r.rule.Instances(r.start, nil, from+1, &z.budget)
-		for c, ok := it.Next(); ok && c < until; c, ok = it.Next() {
-			found = append(found, onset{int64(c) - int64(r.from), r.to})
+		for ; ok && c < until; c, ok = it.Next() {
+			o := onset{int64(c) - int64(r.from), r.to}
+			if c <= from {
+				latest.later(o)
+			} else {
+				found = append(found, o)
+			}
 		}
 	}
 	slices.SortStableFunc(found, compareOnsets)
-	z.spans = append(z.spans[:0], span{lo, hi, latest.offset})
+	z.spans = append(slices.Grow(z.spans[:0], len(found)+1), span{lo, hi, latest.offset})
 	for _, o := range found {
 		s := &z.spans[len(z.spans)-1]
 		if o.at == s.start {
