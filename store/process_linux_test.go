@@ -142,3 +142,24 @@ func TestFullDisk(t *testing.T) {
 		t.Error("no journal, though there is room again")
 	}
 }
+
+// TestCacheOnOtherFileSystem: what was staged there cannot be renamed into the
+// collection, and is copied.
+func TestCacheOnOtherFileSystem(t *testing.T) {
+	mount := t.TempDir()
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, ""); err != nil {
+		t.Skip("cannot mount another file system: ", err)
+	}
+	defer syscall.Unmount(mount, 2) // MNT_DETACH
+	fx := newFixture(t, func(o *Options) { o.CacheFolder = mount })
+	fx.put("a.ics", 1)
+	fx.put("a.ics", 2)
+	fx.put("b.ics", 1)
+	fx.checkTruth()
+	fx.update(func(tx *Tx) error { return tx.Copy("user/cal/a.ics", "user/cal/c.ics", true) })
+	fx.checkTruth()
+	fx.noTemps()
+	if _, err := os.Stat(filepath.Join(fx.dir, radicaleCache)); err == nil {
+		t.Error("there is a cache in the collection")
+	}
+}
