@@ -7,13 +7,11 @@ import (
 	"inetdav/store"
 )
 
-// delete is RFC 4918, 9.6: an object, or a collection with all that is in it.
+// delete is RFC 4918, 9.6: an object, or a collection with all that is in it,
+// whatever its Depth says: there are clients that send 0 and mean infinity.
 func (q *request) delete() (change, error) {
 	if err := q.mayRemove(); err != nil {
 		return nil, err
-	}
-	if depth, err := q.depth(MaxDepth); err != nil || q.kind()&kCollection != 0 && depth != MaxDepth {
-		return nil, refuse(http.StatusBadRequest, "Depth %q", q.r.Header.Get("Depth")) // RFC 4918, 9.6.1
 	}
 	if err := q.noBody(); err != nil {
 		return nil, err
