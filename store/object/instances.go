@@ -43,6 +43,8 @@ type part struct {
 	start    moment
 	// onlyDue says that start is that of DUE, for a to-do which has no DTSTART.
 	onlyDue bool
+	// floats says that start or end depend on the zone of floating times.
+	floats  bool
 	endKind endKind
 	length  int64 // endExact: in seconds, if start is a date in days
 	dur     caltime.Duration
@@ -477,10 +479,11 @@ func (c *Calendar) part(comp *ical.Component, floating *caltime.Zone) (*part, er
 	if p.start, err = c.moment(start, start.Value, floating); err != nil {
 		return nil, badTime(start, err)
 	}
-	p.hasStart = true
+	p.hasStart, p.floats = true, p.start.floats
 	if end != nil {
 		if m, err := c.moment(end, end.Value, floating); err == nil {
 			p.endKind = endExact
+			p.floats = p.floats || m.floats
 			switch {
 			case p.start.Form != caltime.DateOnly:
 				p.length = m.instant() - p.start.instant()
@@ -800,13 +803,13 @@ func (c *Calendar) spanSeries(e *envelope, s *series) error {
 		}
 	}
 	for _, p := range s.parts {
-		cover(p.at(), p.start.floats)
+		cover(p.at(), p.floats)
 	}
 	m := s.master
 	if m == nil {
 		return nil
 	}
-	cover(m.at(), m.start.floats)
+	cover(m.at(), m.floats)
 	if !m.hasStart {
 		return nil
 	}
@@ -816,7 +819,7 @@ func (c *Calendar) spanSeries(e *envelope, s *series) error {
 		if !d.period {
 			i.end = m.endOf(i.local, i.start)
 		}
-		cover(i, d.floats)
+		cover(i, d.floats || m.floats)
 	}
 	var b caltime.Budget
 	for _, r := range s.rules {
@@ -832,7 +835,7 @@ func (c *Calendar) spanSeries(e *envelope, s *series) error {
 		}
 		i := instance{part: m, timed: true, local: last, start: m0.instantOf(last)}
 		i.end = m.endOf(i.local, i.start)
-		cover(i, m0.floats)
+		cover(i, m.floats)
 	}
 	if len(s.rules) > 0 {
 		e.exact = false
@@ -846,7 +849,7 @@ func (c *Calendar) spanSeries(e *envelope, s *series) error {
 		e.lo = sub(e.lo, s.early)
 		e.hi = add(e.hi, max(0, s.late)+max(0, s.most))
 		for _, p := range s.futures {
-			if p.start.floats {
+			if p.floats {
 				e.lo, e.hi = sub(e.lo, spanSlack), add(e.hi, spanSlack)
 				break
 			}

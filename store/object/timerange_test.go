@@ -224,6 +224,12 @@ func TestInstances(t *testing.T) {
 			ev("SUMMARY:f RECURRENCE-ID;RANGE=THISANDFUTURE:20200318T100000Z DTSTART:20200108T100000Z")}, "20200114T000000Z/20200116T000000Z", "20200115T1000+60 20200115T1000+0f"},
 		{"THISANDFUTURE keeps the clock", [][]string{ev("DTSTART;TZID=Europe/Berlin:20200327T100000 RRULE:FREQ=DAILY;COUNT=3"),
 			ev("SUMMARY:f RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20200328T100000 DTSTART;TZID=Europe/Berlin:20200328T120000")}, "/", "20200327T0900+0 20200328T1100+0f 20200329T1000+0f"},
+		{"THISANDFUTURE of dates", [][]string{ev("DTSTART;VALUE=DATE:20200101 RRULE:FREQ=DAILY;COUNT=4"), ev("SUMMARY:f RECURRENCE-ID;VALUE=DATE;RANGE=THISANDFUTURE:20200103 DTSTART;VALUE=DATE:20200104 DURATION:P2D")}, "/",
+			"20200101T0000+1440 20200102T0000+1440 20200104T0000+2880f 20200105T0000+2880f"},
+		{"THISANDFUTURE makes times of dates", [][]string{ev("DTSTART;VALUE=DATE:20200101 RRULE:FREQ=DAILY;COUNT=3"), ev("SUMMARY:f RECURRENCE-ID;VALUE=DATE;RANGE=THISANDFUTURE:20200102 DTSTART:20200102T120000Z DURATION:PT1H")}, "/",
+			"20200101T0000+1440 20200102T1200+60f 20200103T1200+60f"},
+		{"THISANDFUTURE makes dates of times", [][]string{ev("DTSTART:20200101T100000Z RRULE:FREQ=DAILY;COUNT=3"), ev("SUMMARY:f RECURRENCE-ID;VALUE=DATE;RANGE=THISANDFUTURE:20200102 DTSTART;VALUE=DATE:20200103")}, "/",
+			"20200101T1000+0 20200103T0000+1440f 20200104T0000+1440f"},
 		{"two RRULEs", [][]string{ev("DTSTART:20200101T100000Z RRULE:FREQ=DAILY;COUNT=2 RRULE:FREQ=WEEKLY;COUNT=2")}, "/", "20200101T1000+0 20200102T1000+0 20200108T1000+0"},
 		{"zone defined after the event", [][]string{{"BEGIN:VTIMEZONE", "TZID:America/New_York", "BEGIN:DAYLIGHT", "DTSTART:20200308T020000", "TZOFFSETFROM:-0500", "TZOFFSETTO:-0400", "END:DAYLIGHT", "END:VTIMEZONE"},
 			ev("DTSTART;TZID=America/New_York:20190701T100000 RRULE:FREQ=YEARLY;COUNT=2")}, "/", "20190701T1400+0 20200701T1400+0"},
@@ -414,16 +420,30 @@ func TestBombs(t *testing.T) {
 func TestNarrowRanges(t *testing.T) {
 	m := maker{rand.New(rand.NewPCG(4791, 9))}
 	hits := 0
-	for range 3000 {
-		c, err := ParseCalendar(m.calendar())
+	zones := []*caltime.Zone{nil, (*caltime.Zones)(nil).Lookup("Australia/Lord_Howe"), (*caltime.Zones)(nil).Lookup("America/Los_Angeles")}
+	for range 4000 {
+		data := string(m.calendar())
+		if m.some(.5) {
+			data = strings.ReplaceAll(data, "RECURRENCE-ID", "RECURRENCE-ID;RANGE=THISANDFUTURE")
+		}
+		c, err := ParseCalendar([]byte(data))
 		if err != nil {
 			t.Fatal(err)
 		}
+		lo, hi, exact, serr := c.span(nil)
 		wide := TimeRange{at("20150101T000000Z"), at("20230101T000000Z")}
-		for _, s := range func() []*series { c.readSeries(nil); return c.times.all }() {
+		floating := zones[m.IntN(len(zones))]
+		c.readSeries(floating)
+		for _, s := range c.times.all {
 			all, err := c.instances(s, wide)
 			if err != nil {
 				continue
+			}
+			for i := range all {
+				l, h, _ := c.cover(&all[i])
+				if serr == nil && (l < lo || h > hi || exact && (l != lo || h != hi)) {
+					t.Fatalf("cover %s/%s, span %s/%s exact %v\n%s", utc(l), utc(h), utc(lo), utc(hi), exact, data)
+				}
 			}
 			for range 5 {
 				r := TimeRange{Start: at("20191220T000000Z") + int64(m.IntN(60*24*4))*900}
@@ -439,7 +459,7 @@ func TestNarrowRanges(t *testing.T) {
 					}
 				}
 				if n != len(got) {
-					t.Fatalf("%d instances in %s/%s, not %d\n%+v", len(got), civil(r.Start), civil(r.End), n, s.master)
+					t.Fatalf("%d instances in %s/%s, not %d\n%s", len(got), utc(r.Start), utc(r.End), n, data)
 				}
 				hits += n
 			}

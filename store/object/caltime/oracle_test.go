@@ -230,7 +230,7 @@ func TestAgainstDateutil(t *testing.T) {
 	if err := exec.Command("python3", "-c", "import dateutil.rrule").Run(); err != nil {
 		t.Skip("SKIPPED: python3 with dateutil (Debian: python3-dateutil) is not installed: recurrence rules are NOT compared with it")
 	}
-	n := 2000
+	n := 1200
 	if testing.Short() {
 		n = 400
 	}

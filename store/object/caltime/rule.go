@@ -26,7 +26,6 @@ type yearSet [6]uint64
 
 func (s *yearSet) add(n int)      { s[n>>6] |= 1 << (n & 63) }
 func (s *yearSet) has(n int) bool { return s[n>>6]>>(n&63)&1 != 0 }
-func (s *yearSet) empty() bool    { return s[0]|s[1]|s[2]|s[3]|s[4]|s[5] == 0 }
 
 func (s *yearSet) len() int {
 	n := 0
@@ -136,12 +135,6 @@ const (
 	maxInterval = 1 << 40
 	maxCount    = 1 << 40
 )
-
-// Freq returns the frequency.
-func (r *Rule) Freq() Freq { return r.freq }
-
-// Count returns COUNT, or 0 if there is none.
-func (r *Rule) Count() int64 { return r.count }
 
 // Until returns UNTIL and whether there is one.
 func (r *Rule) Until() (DateTime, bool) { return r.until, r.hasUntil }
