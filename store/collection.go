@@ -27,6 +27,8 @@ type Collection struct {
 	mtime int64    // of the folder, Unix nanoseconds
 	j     *journal // nil: no object, and no journal needed
 	live  *live    // of a Tx: whose journal j is; else nil
+	epoch uint64   // of this moment's history, and
+	seq   uint64   // where in it the moment is, even if j had to be replaced
 	err   error
 	dead  deadProps
 	read  bool // dead has been read
@@ -60,7 +62,15 @@ func (s *Store) snapshot(path string) (*Collection, error) {
 		c.Close()
 		return nil, err
 	}
+	c.remember()
 	return c, nil
+}
+
+// remember notes what moment c is of.
+func (c *Collection) remember() {
+	if c.j != nil {
+		c.epoch, c.seq = c.j.idx.epoch, c.j.now.seq
+	}
 }
 
 // newCollection opens a collection, but not its journal.
@@ -172,6 +182,7 @@ func (s *Store) freshSnapshot(path string, renew bool) (*Collection, error) {
 	}
 	c.j, l.j = l.j, nil
 	c.mtime = c.j.now.stamp.mtime
+	c.remember()
 	l.close()
 	return c, nil
 }
@@ -239,9 +250,9 @@ func (c *Collection) CTag() string {
 		}
 		b = hex.AppendEncode(b, h.Sum(nil)[:16])
 	default:
-		b = appendHex64(b, c.j.idx.epoch)
+		b = appendHex64(b, c.epoch)
 		b = append(b, '-')
-		b = strconv.AppendUint(b, c.j.now.seq, 16)
+		b = strconv.AppendUint(b, c.seq, 16)
 	}
 	props := sha256.Sum256(c.props.raw)
 	return string(hex.AppendEncode(append(b, '-'), props[:8]))
@@ -253,7 +264,7 @@ func (c *Collection) SyncToken() string {
 	if c.j == nil || c.j.volatile {
 		return ""
 	}
-	return syncToken(c.j.idx.epoch, c.j.now.seq)
+	return syncToken(c.epoch, c.seq)
 }
 
 // Len returns the number of objects.

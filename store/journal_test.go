@@ -601,6 +601,11 @@ func TestDamageInTheMiddle(t *testing.T) {
 	if got, want := list(t, c), fx.truth(); !equalMaps(got, want) {
 		t.Errorf("%d objects, want %d", len(got), len(want))
 	}
+	// Half of that list was of one moment, half of another: no client may
+	// take it for the state that a valid token stands for.
+	if _, err := fx.collection().Changes(c.SyncToken()); err != ErrSyncToken {
+		t.Errorf("token of the list: %v", err)
+	}
 	fx, c, _ = damaged()
 	seq, err := c.Changes("")
 	fx.must(err)

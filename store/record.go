@@ -51,7 +51,7 @@ type record struct {
 	stat  fileStat
 	seq   uint64
 	flags recordFlags
-	isNew bool // of a change being made: there is no object of the name yet
+	isNew bool // of a change being made: the journal has no object of the name
 }
 
 func (r *record) removed() bool { return r.flags&flagRemoved != 0 }

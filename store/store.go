@@ -1,3 +1,38 @@
+// Package store is the storage folder: Radicale's layout, read and written so
+// that any other program may do the same at any time. It is the only package
+// that touches files.
+//
+// What is there, is in the folder: an object is a file, byte for byte as the
+// client sent it, a collection is a folder, its properties are the file
+// .Radicale.props. Beside that each collection has a journal of ours, a cache
+// with a memory, which may be lost at any time; inetdav-journal(5) describes
+// it byte by byte.
+//
+// Reading: Store.Collection takes the shared lock, compares the folder with the
+// journal, and returns a snapshot which it reads without any lock. Only if the
+// folder has changed does it take the exclusive lock and bring the journal up
+// to date.
+//
+// Writing: Store.Stage receives a body without any lock. Store.Update takes the
+// exclusive lock and hands out a Tx, which changes the folder first and tells
+// the journal then. A crash in between is nothing but a change by a stranger.
+//
+// The files of this package, from the bottom up:
+//
+//	path.go       where a name becomes a path, never outside the root
+//	file.go       system calls on open folders and files
+//	lock.go       the one lock
+//	durable.go    how something gets its name, and what a crash leaves
+//	json.go, props.go, deadprops.go   properties
+//	record.go     what is known of one object
+//	block.go, index.go, log.go        the files of the journal
+//	stamp.go      whether a folder was touched
+//	journal.go    index and log as one, at one moment
+//	live.go       the journal in the hands of the lock's holder
+//	scan.go       what happened behind our back
+//	collection.go, open.go, token.go  reading
+//	stage.go, tx*.go                  writing
+//	verify.go     the check of everything
 package store
 
 import (

@@ -1,0 +1,256 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"inetdav/store/object"
+)
+
+// This file is what a Tx does with single objects.
+
+// ETag returns the entity tag (with quotes) of the object at path, of its bytes
+// now; "" if there is no object.
+func (tx *Tx) ETag(path string) (string, error) {
+	o, err := tx.s.OpenObject(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrKind) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return o.ETag, o.Close()
+}
+
+// FindUID returns the name of the object in the collection that has the UID.
+func (tx *Tx) FindUID(collection, uid string) (name string, ok bool, err error) {
+	c, err := tx.Collection(collection)
+	if err != nil {
+		return "", false, err
+	}
+	name, ok = c.FindUID(uid)
+	return name, ok, c.Err()
+}
+
+// Put puts a staged body in place as the object at path, new or replaced; sum
+// is what object.Summarize says of it. ErrKind if there is a collection.
+func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, err error) {
+	l, name, err := tx.member(path)
+	if err != nil {
+		return false, err
+	}
+	st, err := l.f.statMember(name)
+	exists := err == nil
+	if exists && !st.isRegular() {
+		return false, pathError("write", path, ErrKind)
+	}
+	var old record
+	known, err := l.lookup(name, &old)
+	if err != nil {
+		return false, err
+	}
+	r := record{isNew: !known}
+	r.Name, r.sum, r.Summary = name, body.sum, sum
+	if !l.kind.hasSummaries() {
+		r.Summary = unknownSummary()
+	}
+	kind := entryChange
+	if known && old.sum == r.sum && exists && old.stat.same(&st) {
+		kind, r.seq = entryRefresh, old.seq // the same bytes again
+	}
+	err = l.change(kind, &r, func() (err error) {
+		if !exists {
+			if err = tx.s.setDead(l.f, name, nil); err != nil {
+				return err
+			}
+		}
+		r.stat, r.flags, err = body.place(l.f.dir, name)
+		return err
+	})
+	return !exists, err
+}
+
+// Delete removes the object or the collection with all its members.
+// fs.ErrNotExist if there is neither.
+func (tx *Tx) Delete(path string) error {
+	r, err := tx.s.Resource(path)
+	if err != nil {
+		return err
+	}
+	if r.Kind.IsCollection() {
+		return tx.deleteCollection(path)
+	}
+	l, name, err := tx.member(path)
+	if err != nil {
+		return err
+	}
+	known, err := l.lookup(name, new(record))
+	if err != nil {
+		return err
+	}
+	gone := record{isNew: !known}
+	gone.Name = name
+	return l.change(entryRemoval, &gone, func() error {
+		if err := l.f.unlink(name); err != nil {
+			return err
+		}
+		return tx.s.setDead(l.f, name, nil)
+	})
+}
+
+// Move moves an object or a collection; what is at to is replaced.
+// fs.ErrNotExist if there is nothing at from or no collection to hold to;
+// ErrKind if one is the other or in it.
+func (tx *Tx) Move(from, to string) error {
+	r, err := tx.prepare(from, to)
+	if err != nil {
+		return err
+	}
+	if r.Kind.IsCollection() {
+		err = tx.moveCollection(from, to)
+	} else {
+		err = tx.moveObject(from, to)
+	}
+	if errors.Is(err, unix.EXDEV) {
+		if err = tx.Copy(from, to, true); err == nil {
+			err = tx.Delete(from)
+		}
+	}
+	return err
+}
+
+// Copy copies an object or a collection; what is at to is replaced. A
+// collection is copied with its members if infinite (RFC 4918, 9.8.3).
+func (tx *Tx) Copy(from, to string, infinite bool) error {
+	r, err := tx.prepare(from, to)
+	if err != nil {
+		return err
+	}
+	if r.Kind.IsCollection() {
+		return tx.copyCollection(from, to, infinite)
+	}
+	return tx.copyObject(from, to)
+}
+
+// prepare checks the two ends of a move or copy, and clears the way if a
+// collection is concerned.
+func (tx *Tx) prepare(from, to string) (Resource, error) {
+	source, err := tx.s.Resource(from)
+	if err != nil {
+		return source, err
+	}
+	if from == "" || to == "" || below(to, from) || below(from, to) {
+		return source, pathError("move", to, ErrKind)
+	}
+	target, err := tx.s.Resource(to)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		parent, _ := splitPath(to)
+		p, err := tx.s.Resource(parent)
+		if err == nil && !p.Kind.IsCollection() {
+			err = pathError("move", to, fs.ErrNotExist)
+		}
+		return source, err
+	case err == nil && (source.Kind.IsCollection() || target.Kind.IsCollection()):
+		err = tx.Delete(to)
+	}
+	return source, err
+}
+
+// describe sets r to what a collection of that kind will know of an object,
+// and reports whether this one knows it.
+func (l *live) describe(name string, kind Kind, r *record) (known bool, err error) {
+	known, err = l.lookup(name, r)
+	if err != nil {
+		return false, err
+	}
+	if known && kind == l.kind {
+		r.clone()
+		return true, nil
+	}
+	*r = record{}
+	r.Name = name
+	sc := scanner{s: l.s, f: l.f, kind: kind, now: time.Now()}
+	data, err := sc.read(r)
+	if err == nil {
+		sc.summarize(r, data)
+	}
+	return known, err
+}
+
+func (tx *Tx) moveObject(from, to string) error {
+	source, name, err := tx.member(from)
+	if err != nil {
+		return err
+	}
+	target, newName, err := tx.member(to)
+	if err != nil {
+		return err
+	}
+	var r, old record
+	known, err := source.describe(name, target.kind, &r)
+	if err != nil {
+		return err
+	}
+	replaces, err := target.lookup(newName, &old)
+	if err != nil {
+		return err
+	}
+	dead, err := tx.s.dead(source.f, name)
+	if err != nil {
+		return err
+	}
+	r.Name, r.isNew = newName, !replaces
+	err = target.change(entryChange, &r, func() error {
+		if err := source.f.rename(name, target.f.dir, newName); err != nil {
+			return err
+		}
+		if err := tx.s.setDead(target.f, newName, dead); err != nil {
+			return err
+		}
+		r.stat, err = target.f.stat(newName)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	gone := record{isNew: !known}
+	gone.Name = name
+	return source.change(entryRemoval, &gone, func() error { return tx.s.setDead(source.f, name, nil) })
+}
+
+func (tx *Tx) copyObject(from, to string) error {
+	source, name, err := tx.member(from)
+	if err != nil {
+		return err
+	}
+	target, _, err := tx.member(to)
+	if err != nil {
+		return err
+	}
+	f, info, err := source.f.openMember(name)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	dead, err := tx.s.dead(source.f, name)
+	if err != nil {
+		return err
+	}
+	st, err := tx.s.stage(target.f, f, info.size)
+	if err != nil {
+		return err
+	}
+	defer st.Discard()
+	var r record
+	if _, err := source.describe(name, target.kind, &r); err != nil {
+		return err
+	}
+	if _, err := tx.Put(to, st, r.Summary); err != nil || len(dead) == 0 {
+		return err
+	}
+	return tx.SetObjectProps(to, dead)
+}

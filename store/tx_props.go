@@ -1,0 +1,76 @@
+package store
+
+import "slices"
+
+// This file is what a Tx does with properties.
+
+// SetProps replaces the properties of the collection at path.
+func (tx *Tx) SetProps(path string, p Props) error {
+	err := tx.changeCollection(path, func(f *folder) error { return f.writeProps(p) })
+	tx.forget(path) // its kind may be another now
+	return err
+}
+
+// changeCollection changes something about the collection itself.
+func (tx *Tx) changeCollection(path string, do func(f *folder) error) error {
+	f, err := tx.unjournaled(path)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		if err := do(f); err != nil {
+			return err
+		}
+		return f.sync()
+	}
+	l, err := tx.live(path)
+	if err != nil {
+		return err
+	}
+	return l.change(entryStamp, nil, func() error { return do(l.f) })
+}
+
+// writeProps writes .Radicale.props.
+func (d dir) writeProps(p Props) error {
+	b := slices.Clone(p).sorted().appendJSON(nil)
+	if len(b) > MaxProps {
+		return pathError("write", propsName, ErrTooLarge)
+	}
+	return d.writeFile(propsName, func(f file) error {
+		_, err := f.Write(b)
+		return err
+	})
+}
+
+// ObjectProps returns the dead properties of the object at path, or those of a
+// collection which are more than text. See Collection.ObjectProps.
+func (tx *Tx) ObjectProps(path string) (Props, error) {
+	r, err := tx.s.Resource(path)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	if r.Kind == Object {
+		path, name = splitPath(path)
+	}
+	f, err := tx.s.openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	return tx.s.dead(f, name)
+}
+
+// SetObjectProps replaces them; none removes them. An object's are kept in its
+// collection, those of a collection in itself.
+func (tx *Tx) SetObjectProps(path string, p Props) error {
+	r, err := tx.s.Resource(path)
+	if err != nil {
+		return err
+	}
+	name := ""
+	if r.Kind == Object {
+		path, name = splitPath(path)
+	}
+	return tx.changeCollection(path, func(f *folder) error { return tx.s.setDead(f, name, p) })
+}
