@@ -98,8 +98,8 @@ func (q *request) export() error {
 	if file == "" {
 		file = fallback
 	}
-	// RFC 8187, 3.2.1
-	h.Set("Content-Disposition", "attachment; filename*=utf-8''"+url.PathEscape(file+suffix))
+	// RFC 8187, 3.2.1: attr-char is less than what a path may have
+	h.Set("Content-Disposition", "attachment; filename*=utf-8''"+strings.ReplaceAll(url.QueryEscape(file+suffix), "+", "%20"))
 	b := q.answerBody(http.StatusOK, mediaType)
 	if q.r.Method == http.MethodHead {
 		h.Set("Content-Type", mediaType)
