@@ -45,7 +45,7 @@ func (t DateTime) Instant(zone *Zone) int64 {
 	return zone.Instant(t.Civil)
 }
 
-// MaxDuration bounds the days, and the seconds, of a Duration: the years 1 to
+// What bounds the days, and the seconds, of a Duration: the years 1 to
 // 9999 and a little.
 const (
 	maxDurationDays    = 3_660_000
