@@ -54,8 +54,9 @@ cross:
 	@mkdir -p build
 	@set -e; for target in $(TARGETS); do \
 		os=$${target%%/*}; rest=$${target#*/}; arch=$${rest%%/*}; variant=$${rest#$$arch}; variant=$${variant#/}; \
+		arm=; mips=; case $$arch in arm) arm=$$variant;; mips*) mips=$$variant;; esac; \
 		out=build/inetdav-$$os-$$arch$$variant; \
-		env GOOS=$$os GOARCH=$$arch GOARM=$$variant GOMIPS=$$variant $(GOBUILD) -o $$out .; \
+		env GOOS=$$os GOARCH=$$arch GOARM=$$arm GOMIPS=$$mips $(GOBUILD) -o $$out .; \
 		ls -l $$out | awk '{ print $$5, $$NF }'; \
 	done
 
