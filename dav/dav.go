@@ -30,6 +30,7 @@ import (
 	"inetdav/dav/access"
 	"inetdav/dav/config"
 	"inetdav/store"
+	"inetdav/store/object/caltime"
 )
 
 // Levels of the log, by syslog's numbers (RFC 5424, 6.2.1).
@@ -63,16 +64,14 @@ type handler struct {
 	properties []property
 	reports    []report
 
-	headers       iter.Seq2[string, string] // [headers]
-	scriptName    string                    // [server] script_name
-	delayOnError  time.Duration             // [server] delay_on_error
-	maxBody       int64                     // bytes; [server] max_content_length
-	maxObject     int64                     // bytes; [server] max_resource_size
-	maxOccurrence int64                     // [reporting] max_expand_occurrence
-	maxFreeBusy   int64                     // [reporting] max_freebusy_occurrence
-	permitDelete  bool                      // [rights] permit_delete_collection
-	permitOver    bool                      // [rights] permit_overwrite_collection
-	strict        bool                      // [storage] strict_preconditions
+	headers      iter.Seq2[string, string] // [headers]
+	scriptName   string                    // [server] script_name
+	delayOnError time.Duration             // [server] delay_on_error
+	maxBody      int64                     // bytes; [server] max_content_length
+	maxObject    int64                     // bytes; [server] max_resource_size
+	permitDelete bool                      // [rights] permit_delete_collection
+	permitOver   bool                      // [rights] permit_overwrite_collection
+	strict       bool                      // [storage] strict_preconditions
 }
 
 // New returns the handler.
@@ -81,15 +80,13 @@ func New(o Options) (http.Handler, error) {
 	return &handler{
 		store: o.Store, auth: o.Auth, rights: o.Rights, logf: o.Logf, version: o.Version,
 		methods: methods(), properties: properties(), reports: reports(),
-		headers:       c.Headers(),
-		scriptName:    c.String("server", "script_name"),
-		maxBody:       c.Int("server", "max_content_length"),
-		maxObject:     c.Int("server", "max_resource_size"),
-		maxOccurrence: c.Int("reporting", "max_expand_occurrence"),
-		maxFreeBusy:   c.Int("reporting", "max_freebusy_occurrence"),
-		permitDelete:  c.Bool("rights", "permit_delete_collection"),
-		permitOver:    c.Bool("rights", "permit_overwrite_collection"),
-		strict:        c.Bool("storage", "strict_preconditions"),
+		headers:      c.Headers(),
+		scriptName:   c.String("server", "script_name"),
+		maxBody:      c.Int("server", "max_content_length"),
+		maxObject:    c.Int("server", "max_resource_size"),
+		permitDelete: c.Bool("rights", "permit_delete_collection"),
+		permitOver:   c.Bool("rights", "permit_overwrite_collection"),
+		strict:       c.Bool("storage", "strict_preconditions"),
 	}, nil
 }
 
@@ -103,7 +100,8 @@ type request struct {
 	path   string // of the resource, as the store names it: decoded, no slash at its ends
 	slash  bool   // the URL ended in one
 	res    store.Resource
-	wrote  bool // the status is out
+	wrote  bool          // the status is out
+	zones  caltime.Zones // read for this request
 }
 
 const contentXML = "application/xml; charset=utf-8"

@@ -41,7 +41,7 @@ func (q *request) freeBusyQuery(root *davxml.Element) error {
 		t.res.Path = join(q.path, t.rec.Name)
 		err := a.load(&t)
 		if err == nil {
-			err = t.parse()
+			err = q.parse(&t)
 		}
 		if err == nil {
 			err = fb.Add(t.calendar)

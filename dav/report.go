@@ -120,10 +120,12 @@ func (a *asked) load(t *target) error {
 }
 
 // parse makes the tree of an object that is loaded, once.
-func (t *target) parse() (err error) {
+func (q *request) parse(t *target) (err error) {
 	switch {
 	case t.kind() == kCalObject && t.calendar == nil:
-		t.calendar, err = object.ParseCalendar(t.data)
+		if t.calendar, err = object.ParseCalendar(t.data); err == nil {
+			t.calendar.Zones = &q.zones
+		}
 	case t.kind() == kCardObject && t.card == nil:
 		t.card, err = object.ParseCard(t.data)
 	}
@@ -132,17 +134,17 @@ func (t *target) parse() (err error) {
 
 // choose finds the part of a loaded object that is asked for, before anything
 // of its response is written.
-func (a *asked) choose(t *target) (err error) {
+func (a *asked) choose(q *request, t *target) (err error) {
 	// a fold may split a character (RFC 5545, 3.1), XML must not
 	t.part = object.ForXML(t.data)
 	switch {
 	case t.kind() == kCalObject && a.calendar != nil:
-		if err = t.parse(); err == nil {
+		if err = q.parse(t); err == nil {
 			a.out, err = a.calendar.Append(a.out[:0], t.calendar, t.data, a.floating)
 			t.part = a.out
 		}
 	case t.kind() == kCardObject && a.card != nil:
-		if err = t.parse(); err == nil {
+		if err = q.parse(t); err == nil {
 			a.out = a.card.Append(a.out[:0], t.card, t.data)
 			t.part = a.out
 		}
@@ -154,7 +156,7 @@ func (a *asked) choose(t *target) (err error) {
 // it.
 func (m *multistatus) object(href string, t *target, a *asked) error {
 	if a.data {
-		if err := a.choose(t); err != nil {
+		if err := a.choose(m.q, t); err != nil {
 			m.q.h.logf(levelWarning, "part of /%s: %v", t.res.Path, err)
 			cond := nValidCalData
 			if errors.Is(err, object.ErrInstances) {
@@ -266,7 +268,7 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 		if v == object.Maybe || a.data {
 			err := a.load(&t)
 			if err == nil {
-				err = t.parseIf(v == object.Maybe)
+				err = q.parseIf(&t, v == object.Maybe)
 			}
 			ok := err == nil
 			if ok && v == object.Maybe {
@@ -296,11 +298,11 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 	return m.close()
 }
 
-func (t *target) parseIf(needed bool) error {
+func (q *request) parseIf(t *target, needed bool) error {
 	if !needed {
 		return nil
 	}
-	return t.parse()
+	return q.parse(t)
 }
 
 // truncated says that there is more than the client wants to have at once
