@@ -22,9 +22,10 @@ import (
 // of a page of changes (RFC 6578, 3.6) and, in address books, the 404 of a
 // removed member for errors; so these are tested without them.
 
-func TestGoWebDAV(t *testing.T) {
-	t.Parallel()
-	s := plainServer(t)
+func TestGoWebDAV(t *testing.T) { onBoth(t, testGoWebDAV) }
+
+func testGoWebDAV(t *testing.T, how handover) {
+	s := plainServer(t, how)
 	ctx := context.Background()
 	c, err := webdav.NewClient(webdav.HTTPClientWithBasicAuth(s.Client, "demo", "demo"), s.URL)
 	if err != nil {
@@ -104,9 +105,10 @@ func TestGoWebDAV(t *testing.T) {
 	s.noServerError()
 }
 
-func TestGoCalDAV(t *testing.T) {
-	t.Parallel()
-	s := clientServer(t)
+func TestGoCalDAV(t *testing.T) { onBoth(t, testGoCalDAV) }
+
+func testGoCalDAV(t *testing.T, how handover) {
+	s := clientServerOn(t, how)
 	ctx := context.Background()
 	login := webdav.HTTPClientWithBasicAuth(s.Client, "demo", "demo")
 	c, err := caldav.NewClient(login, s.URL)
@@ -243,9 +245,10 @@ func TestGoCalDAV(t *testing.T) {
 	s.noServerError()
 }
 
-func TestGoCardDAV(t *testing.T) {
-	t.Parallel()
-	s := clientServer(t)
+func TestGoCardDAV(t *testing.T) { onBoth(t, testGoCardDAV) }
+
+func testGoCardDAV(t *testing.T, how handover) {
+	s := clientServerOn(t, how)
 	ctx := context.Background()
 	c, err := carddav.NewClient(webdav.HTTPClientWithBasicAuth(s.Client, "demo", "demo"), s.URL)
 	if err != nil {

@@ -40,11 +40,17 @@ func need(t testing.TB, debianPackage, file string) {
 // passwords are their names.
 func clientServer(t testing.TB, args ...string) *server {
 	t.Helper()
+	return clientServerOn(t, systemd, args...)
+}
+
+// clientServerOn is clientServer with a way to hand connections over.
+func clientServerOn(t testing.TB, how handover, args ...string) *server {
+	t.Helper()
 	users := filepath.Join(t.TempDir(), "users")
 	writeFile(t, users, "demo:demo\nother:other\n")
-	return startServer(t, append([]string{
+	return startServerWith(t, serverOptions{handover: how, args: append([]string{
 		"--auth-type=htpasswd", "--auth-htpasswd-filename=" + users, "--auth-htpasswd-encryption=plain", "--auth-delay=0",
-	}, args...)...)
+	}, args...)})
 }
 
 // A desk is where a person sits: a home, with a client's files in it.
@@ -344,5 +350,16 @@ func (s *server) noServerError() {
 		if strings.Contains(line, "panic") || strings.Contains(line, "[ERROR]") {
 			s.t.Errorf("in the server's log: %s", line)
 		}
+	}
+}
+
+// onBoth runs a test with connections on fd 3, as from systemd, and on fd 0, as
+// from inetd.
+func onBoth(t *testing.T, test func(t *testing.T, how handover)) {
+	for _, how := range []handover{systemd, inetd} {
+		t.Run(how.String(), func(t *testing.T) {
+			t.Parallel()
+			test(t, how)
+		})
 	}
 }

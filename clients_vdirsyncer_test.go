@@ -199,6 +199,39 @@ func TestVdirsyncer(t *testing.T) {
 	s.noServerError()
 }
 
+// Many objects, which vdirsyncer sends and fetches over many connections at
+// once: as many processes, which take turns at the folder.
+func TestVdirsyncerMany(t *testing.T) {
+	t.Parallel()
+	need(t, "vdirsyncer", "/usr/bin/vdirsyncer")
+	s := clientServerOn(t, inetd)
+	anna, bert := vdirDesk(t, s.URL), vdirDesk(t, s.URL)
+	for i := range 80 {
+		anna.write(fmt.Sprintf("cal/many/%d.ics", i), weekly(fmt.Sprintf("event %d", i), "Team"))
+		anna.write(fmt.Sprintf("con/many/%d.vcf", i), vcardOf(fmt.Sprintf("card-%d", i), "Somebody", ""))
+	}
+	// Two collections below one home cannot have one name.
+	if err := os.Rename(anna.path("con/many"), anna.path("con/people")); err != nil {
+		t.Fatal(err)
+	}
+	anna.vdirDiscover()
+	if n := len(anna.vdirSync()); n != 160 {
+		t.Errorf("%d transfers", n)
+	}
+	bert.vdirDiscover()
+	if n := len(bert.vdirSync()); n != 160 {
+		t.Errorf("%d transfers", n)
+	}
+	for _, c := range []string{"cal/many", "con/people"} {
+		same(t, c, vdirObjects(bert.files(c)), vdirObjects(anna.files(c)))
+		if n := len(s.stored("demo/" + filepath.Base(c))); n != 80 {
+			t.Errorf("%d objects are stored in %s", n, c)
+		}
+	}
+	wantTransfers(t, "nothing changed", anna.vdirSync())
+	s.noServerError()
+}
+
 // vdirObjects gives a vdir's objects by UID, without the files for properties.
 func vdirObjects(files map[string]string) map[string]string {
 	objects := map[string]string{}

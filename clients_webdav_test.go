@@ -15,16 +15,17 @@ import (
 // Clients that know files and folders only: litmus, cadaver, curl.
 
 // plainServer serves users who may do everything everywhere.
-func plainServer(t *testing.T) *server {
+func plainServer(t *testing.T, how handover) *server {
 	rights := filepath.Join(t.TempDir(), "rights")
 	writeFile(t, rights, "[all]\nuser: .+\ncollection: .*\npermissions: RrWw\n")
-	return clientServer(t, "--rights-type=from_file", "--rights-file="+rights)
+	return clientServerOn(t, how, "--rights-type=from_file", "--rights-file="+rights)
 }
 
-func TestLitmus(t *testing.T) {
-	t.Parallel()
+func TestLitmus(t *testing.T) { onBoth(t, testLitmus) }
+
+func testLitmus(t *testing.T, how handover) {
 	need(t, "litmus", "/usr/bin/litmus")
-	s := plainServer(t)
+	s := plainServer(t, how)
 	s.must([]int{201}, "MKCOL", "/demo/litmus/", "")
 	d := newDesk(t)
 	groups := []string{"basic", "copymove", "props", "http"} // not locks: class 2 is not announced
@@ -51,7 +52,7 @@ func TestLitmus(t *testing.T) {
 func TestCadaver(t *testing.T) {
 	t.Parallel()
 	need(t, "cadaver", "/usr/bin/cadaver")
-	s := plainServer(t)
+	s := plainServer(t, inetd)
 	s.must([]int{201}, "MKCOL", "/demo/plain/", "")
 	d := newDesk(t)
 	d.write(".netrc", "machine 127.0.0.1\nlogin demo\npassword demo\n")
