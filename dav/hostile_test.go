@@ -372,6 +372,30 @@ func hostileObjects() []hostile {
 	}
 }
 
+// hostileReports ask for what has been stored.
+func hostileReports(collection string) []hostile {
+	get := hostile{name: "exported", method: "GET", path: collection + "/", want: []int{200}}
+	if strings.HasSuffix(collection, "/people") {
+		return []hostile{get, {name: "queried", method: "REPORT", path: collection + "/", want: []int{207},
+			body: `<C:addressbook-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><prop><C:address-data><C:prop name="FN"/></C:address-data></prop>` +
+				`<C:filter><C:prop-filter name="NOTE"><C:text-match>x</C:text-match></C:prop-filter></C:filter></C:addressbook-query>`}}
+	}
+	query := func(data, start, end string) string {
+		return `<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><C:calendar-data>` + data + `</C:calendar-data></prop>` +
+			`<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range start="` + start + `" end="` + end + `"/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`
+	}
+	return []hostile{get,
+		{name: "queried", method: "REPORT", path: collection + "/", want: []int{207}, body: query("", "20260105T000000Z", "20260106T000000Z")},
+		{name: "queried in a far year", method: "REPORT", path: collection + "/", want: []int{207}, body: query("", "98760105T000000Z", "98760106T000000Z")},
+		{name: "expanded", method: "REPORT", path: collection + "/", want: []int{207, 403},
+			body: query(`<C:expand start="20260101T000000Z" end="20300101T000000Z"/>`, "20260101T000000Z", "20300101T000000Z")},
+		{name: "expanded for ever", method: "REPORT", path: collection + "/", want: []int{207, 403},
+			body: query(`<C:expand start="00010101T000000Z" end="99991231T000000Z"/>`, "00010101T000000Z", "99991231T000000Z")},
+		{name: "as busy time", method: "REPORT", path: collection + "/", want: []int{200, 403},
+			body: `<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav"><C:time-range start="20260101T000000Z" end="20300101T000000Z"/></C:free-busy-query>`},
+	}
+}
+
 func overrides(n int) string {
 	var b strings.Builder
 	b.WriteString("BEGIN:VEVENT\r\nUID:x\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T100000Z\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\n")
@@ -472,20 +496,25 @@ func TestHostile(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&start)
 			for _, h := range group.cases {
-				runtime.ReadMemStats(&was)
-				began := time.Now()
-				status, body := h.send(t, host)
-				took := time.Since(began)
-				runtime.ReadMemStats(&now)
-				if !slices.Contains(h.want, status) {
-					t.Errorf("%s: status %d, want %v\n%.500s", h.name, status, h.want, body)
+				send := func(h hostile) (status int, body []byte) {
+					t.Helper()
+					runtime.ReadMemStats(&was)
+					began := time.Now()
+					status, body = h.send(t, host)
+					took := time.Since(began)
+					runtime.ReadMemStats(&now)
+					if !slices.Contains(h.want, status) {
+						t.Errorf("%s: status %d, want %v\n%.500s", h.name, status, h.want, body)
+					}
+					if took > hostileTime {
+						t.Errorf("%s: took %v", h.name, took)
+					}
+					if n := now.TotalAlloc - was.TotalAlloc; n > hostileAlloc {
+						t.Errorf("%s: allocated %d MB", h.name, n>>20)
+					}
+					return status, body
 				}
-				if took > hostileTime {
-					t.Errorf("%s: took %v", h.name, took)
-				}
-				if n := now.TotalAlloc - was.TotalAlloc; n > hostileAlloc {
-					t.Errorf("%s: allocated %d MB", h.name, n>>20)
-				}
+				status, body := send(h)
 				if h.cond != "" && !bytes.Contains(body, []byte(h.cond+"/>")) {
 					t.Errorf("%s: condition %s is missing in\n%.500s", h.name, h.cond, body)
 				}
@@ -493,7 +522,11 @@ func TestHostile(t *testing.T) {
 					t.Errorf("%s: the answer tells of the inside:\n%.500s", h.name, body)
 				}
 				after := tree(t, folder)
-				if status == http.StatusCreated { // accepted: it may be there, and is taken away
+				if status == http.StatusCreated { // accepted: it may be there, be asked for, and is taken away
+					for _, r := range hostileReports(parent(h.path)) {
+						r.name = h.name + ", " + r.name
+						send(r)
+					}
 					if status, _ := (&hostile{method: "DELETE", path: h.path}).send(t, host); status != http.StatusNoContent {
 						t.Errorf("%s: DELETE afterwards: %d", h.name, status)
 					}

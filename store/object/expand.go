@@ -103,7 +103,8 @@ func (c *Calendar) component(s *series, i *instance, floating *caltime.Zone) *ic
 	p := i.part
 	from := p.comp
 	comp := &ical.Component{Name: from.Name, Start: from.Start, End: from.End, Components: c.subsInUTC(from.Components, floating)}
-	comp.Properties = make([]ical.Property, 0, len(from.Properties)+1)
+	// Most of many properties are exceptions, which no instance has.
+	comp.Properties = make([]ical.Property, 0, min(len(from.Properties), 32)+1)
 	endName := "DTEND"
 	if from.Name == "VTODO" {
 		endName = "DUE"
