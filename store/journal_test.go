@@ -593,7 +593,7 @@ func TestDamageInTheMiddle(t *testing.T) {
 		c := fx.collection()
 		b, err := os.ReadFile(fx.journal(indexName))
 		fx.must(err)
-		b[2*blockBatch*blockSize] ^= 1
+		b[(blockBatch+4)*blockSize] ^= 1 // not read with the first batch
 		fx.overwrite(indexName, b)
 		return fx, c, token
 	}
