@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sizes are the numbers of objects that the benchmarks run with.
@@ -70,6 +71,8 @@ func BenchmarkPass(b *testing.B) {
 func BenchmarkStatPass(b *testing.B) {
 	benchmark(b, func(b *testing.B, fx *fixture, n int) {
 		fx.StatAge = StatAlways
+		time.Sleep(racyFile) // or all of them are read
+		b.ResetTimer()
 		for b.Loop() {
 			c, err := fx.Collection(calPath)
 			fx.must(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,6 +66,7 @@ func (s *Store) stage(f *folder, r io.Reader, limit int64) (*Staged, error) {
 // fill writes and syncs.
 func (st *Staged) fill(r io.Reader, limit int64) error {
 	h := sha256.New()
+	limit = min(limit, math.MaxInt64-1)
 	n, err := io.Copy(io.MultiWriter(st.file, h), io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:

@@ -204,7 +204,8 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	s.folder = base.dir
+	s.folder, base.dir = base.dir, noDir
+	base.close()
 	if s.root, err = openOrMake(filepath.Join(s.Folder, rootName), s.FolderUmask); err != nil {
 		return err
 	}

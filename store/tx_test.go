@@ -210,6 +210,12 @@ func TestPutSameBytes(t *testing.T) {
 	if c.SyncToken() != token {
 		t.Error("the same bytes are a change")
 	}
+	// But not if there were others in between that someone may have read.
+	fx.write("a.ics", event("a", 2))
+	fx.put("a.ics", 1)
+	if got := changes(t, fx.checkTruth(), token); !slices.Equal(got, []string{"+a.ics"}) {
+		t.Errorf("changes %v", got)
+	}
 }
 
 func TestDeadProperties(t *testing.T) {
