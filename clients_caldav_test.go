@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Clients of calendars that are programs of their own: calcurse, Python's
-// caldav.
+// Clients of calendars that are programs of their own: calcurse, SyncEvolution,
+// Python's caldav.
 
 func TestCalcurse(t *testing.T) {
 	t.Parallel()
@@ -104,6 +104,73 @@ func TestCalcurse(t *testing.T) {
 	sync(anna)
 	has(anna, "todo", "Carl's", true)
 	has(anna, "apts", "Tea", false)
+	s.noServerError()
+}
+
+// SyncEvolution keeps folders of files the same as a calendar and an address
+// book.
+func TestSyncEvolution(t *testing.T) {
+	t.Parallel()
+	need(t, "syncevolution", "/usr/bin/syncevolution")
+	s := clientServer(t)
+	s.mkcalendar("/demo/cal/", "Calendar")
+	s.mkaddressbook("/demo/book/", "People")
+	s.must([]int{201}, "PUT", "/demo/cal/weekly.ics", crlf(weekly("weekly", "Team")))
+	s.must([]int{201}, "PUT", "/demo/book/ada.vcf", crlf(vcardOf("ada", "Ada", "EMAIL:ada@example.org\n")))
+	d := newDesk(t)
+	run := func(args ...string) string {
+		t.Helper()
+		return d.run("", append([]string{"syncevolution", "--daemon=no"}, args...)...)
+	}
+	login := []string{"keyring=no", "username=demo", "password=demo", "syncURL=" + s.URL}
+	for backend, found := range map[string]string{"caldav": "Calendar (" + s.URL + "demo/cal/) <default>", "carddav": "People (" + s.URL + "demo/book/) <default>"} {
+		if out := run(append([]string{"backend=" + backend, "--print-databases"}, login...)...); !strings.Contains(out, found) {
+			t.Errorf("--print-databases finds no %q:\n%s", found, out)
+		}
+	}
+	for _, dir := range []string{"cal", "book"} {
+		if err := os.Mkdir(d.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(append(append([]string{"--configure", "--template", "WebDAV"}, login...), "target-config@there")...)
+	run("--configure", "backend=caldav", "database="+s.URL+"demo/cal/", "target-config@there", "calendar")
+	run("--configure", "backend=carddav", "database="+s.URL+"demo/book/", "target-config@there", "addressbook")
+	run("--configure", "--template", "SyncEvolution_Client", "username=", "password=", "keyring=no", "syncURL=local://@there", "sync=two-way", "backend=file",
+		"calendar/database=file://"+d.path("cal"), "calendar/databaseFormat=text/calendar",
+		"addressbook/database=file://"+d.path("book"), "addressbook/databaseFormat=text/vcard", "here", "calendar", "addressbook")
+	has := func(what string, texts map[string]string, want ...string) {
+		t.Helper()
+		var all strings.Builder
+		for _, text := range texts {
+			all.WriteString(text)
+		}
+		for _, w := range want {
+			w, not := strings.CutPrefix(w, "!")
+			if strings.Contains(all.String(), w) == not {
+				t.Errorf("%s has %q: %v:\n%s", what, w, not, all.String())
+			}
+		}
+	}
+	run("--sync", "slow", "here")
+	has("the desk", d.files("cal"), "SUMMARY:Team", "SUMMARY:Team (moved)")
+	has("the desk", d.files("book"), "Ada")
+	d.write("cal/99", vevent("here", "From here", "20261202T100000Z", ""))
+	d.write("book/99", vcardOf("grace", "Grace", ""))
+	s.must([]int{201}, "PUT", "/demo/cal/there.ics", crlf(vevent("there", "From there", "20261203T100000Z", "")))
+	s.must([]int{204}, "PUT", "/demo/book/ada.vcf", crlf(vcardOf("ada", "Ada Löwe", "EMAIL:ada@example.org\n")))
+	run("--sync", "two-way", "here")
+	has("the server", s.stored("demo/cal"), "SUMMARY:From here", "SUMMARY:From there", "SUMMARY:Team (moved)")
+	has("the server", s.stored("demo/book"), "FN:Grace", "FN:Ada Löwe")
+	has("the desk", d.files("cal"), "SUMMARY:From there")
+	has("the desk", d.files("book"), "Ada Löwe")
+	remove(t, d.path("cal/99"))
+	s.must([]int{204}, "DELETE", "/demo/book/ada.vcf", "")
+	edit(t, d.path("book/99"), "FN:Grace", "FN:Grace H.")
+	run("--sync", "two-way", "here")
+	has("the server", s.stored("demo/cal"), "!From here", "SUMMARY:From there")
+	has("the server", s.stored("demo/book"), "Grace H.", "!Ada")
+	has("the desk", d.files("book"), "!Ada")
 	s.noServerError()
 }
 

@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// Clients that know files and folders only: litmus, cadaver, curl.
+// Clients that know files and folders only: litmus, cadaver, rclone, curl.
 
 // plainServer serves users who may do everything everywhere.
 func plainServer(t *testing.T, how handover) *server {
@@ -126,6 +127,51 @@ func TestCadaver(t *testing.T) {
 	}
 	same(t, "the folder", s.stored("demo/plain"), map[string]string{})
 	s.noServerError()
+}
+
+// rclone keeps a folder of files the same as a plain collection.
+func TestRclone(t *testing.T) {
+	t.Parallel()
+	need(t, "rclone", "/usr/bin/rclone")
+	s := plainServer(t, systemd)
+	s.must([]int{201}, "MKCOL", "/demo/files/", "")
+	d := newDesk(t)
+	password := strings.TrimSpace(d.run("", "rclone", "obscure", "demo"))
+	rclone := func(args ...string) string {
+		t.Helper()
+		return d.run("", append([]string{"rclone", "--config=", "--webdav-url=" + s.URL + "demo/files/", "--webdav-vendor=other", "--webdav-user=demo", "--webdav-pass=" + password}, args...)...)
+	}
+	big := make([]byte, 3_000_000)
+	rand.NewChaCha8([32]byte{2}).Read(big)
+	d.write("here/big", string(big))
+	d.write("here/empty", "")
+	d.write("here/sub/deep/ü ö#?%41+&.txt", "text\n")
+	d.write("here/go.txt", "goes\n")
+	rclone("sync", d.path("here"), ":webdav:")
+	rclone("check", "--download", d.path("here"), ":webdav:")
+	remove(t, d.path("here/go.txt"))
+	d.write("here/sub/come.txt", "comes\n")
+	d.write("here/empty", "no more")
+	rclone("sync", "--checksum", d.path("here"), ":webdav:")
+	rclone("check", "--download", d.path("here"), ":webdav:")
+	if out := rclone("sync", "-v", d.path("here"), ":webdav:"); strings.Contains(out, "Deleted") {
+		t.Errorf("nothing changed, and rclone says\n%s", out)
+	}
+	rclone("moveto", ":webdav:sub/come.txt", ":webdav:came.txt")
+	rclone("copyto", ":webdav:big", ":webdav:sub/big too")
+	rclone("purge", ":webdav:sub/deep")
+	if got, want := rclone("lsf", "-R", "--format=ps", ":webdav:"), "big;3000000\ncame.txt;6\nempty;7\nsub/;-1\nsub/big too;3000000\n"; sortLines(got) != sortLines(want) {
+		t.Errorf("rclone lists\n%s\nwant\n%s", got, want)
+	}
+	rclone("copy", ":webdav:", d.path("back"))
+	same(t, "back", d.files("back"), map[string]string{"big": string(big), "came.txt": "comes\n", "empty": "no more"})
+	s.noServerError()
+}
+
+func sortLines(text string) string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 // What people try by hand, as curl sends it.
