@@ -85,26 +85,24 @@ func (sc *scanner) run(names *nameList, old *journal) error {
 		next = func() (bool, error) { return c.next(&known) }
 	}
 	more, err := next()
-	for i := 0; i < len(names.at) && err == nil; i++ {
-		name := names.name(i)
-		for more && err == nil && known.Name < name {
+	for i := 0; err == nil && (more || i < len(names.at)); {
+		name := ""
+		if i < len(names.at) {
+			name = names.name(i)
+		}
+		switch {
+		case name == "" || more && known.Name < name:
 			if err = sc.gone(&known); err == nil {
 				more, err = next()
 			}
-		}
-		switch {
-		case err != nil:
 		case more && known.Name == name:
 			if err = sc.met(name, &known); err == nil {
 				more, err = next()
 			}
+			i++
 		default:
 			err = sc.met(name, nil)
-		}
-	}
-	for more && err == nil {
-		if err = sc.gone(&known); err == nil {
-			more, err = next()
+			i++
 		}
 	}
 	return err
