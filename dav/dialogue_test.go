@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -332,7 +333,23 @@ func roundTrip(t testing.TB, what string, req *http.Request) (*http.Response, []
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/xml") && req.Method != "HEAD" {
+		wellFormed(t, what, got)
+	}
 	return resp, got
+}
+
+// wellFormed asks another reader of XML than ours.
+func wellFormed(t testing.TB, what string, body []byte) {
+	t.Helper()
+	for d := xml.NewDecoder(bytes.NewReader(body)); ; {
+		if _, err := d.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			t.Errorf("%s: %v in\n%.1000s", what, err, body)
+			return
+		}
+	}
 }
 
 var variable = regexp.MustCompile(`\$\{(\w+)\}|\*`)

@@ -512,6 +512,9 @@ func TestHostile(t *testing.T) {
 					if n := now.TotalAlloc - was.TotalAlloc; n > hostileAlloc {
 						t.Errorf("%s: allocated %d MB", h.name, n>>20)
 					}
+					if status == http.StatusMultiStatus {
+						wellFormed(t, h.name, body)
+					}
 					return status, body
 				}
 				status, body := send(h)
