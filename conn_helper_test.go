@@ -23,6 +23,9 @@ const helperVariable = "INETDAV_TEST_HANDLER"
 const limitsVariable = "INETDAV_TEST_LIMITS"
 
 func helperMain(name string) int {
+	if name == "box" {
+		return boxMain()
+	}
 	l := limits{header: patience, body: patience, write: patience}
 	for _, field := range strings.Fields(os.Getenv(limitsVariable)) {
 		key, value, _ := strings.Cut(field, "=")
