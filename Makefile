@@ -33,17 +33,17 @@ run: build
 
 test: check
 	$(GO) test -timeout 20m ./...
-	if [ -f e2e/go.mod ]; then cd e2e && $(GO) test -timeout 20m ./...; fi
 
 check:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt wants changes in:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags bench .
 
-# The packages' benchmarks, then whole connections beside a bare net/http
-# handler.
-bench: build
+# Whole connections, each beside a bare net/http handler, then the packages'
+# own benchmarks.
+bench:
+	$(GO) test -count=1 -timeout 60m -tags bench -run TestBench -v .
 	$(GO) test -run '^$$' -bench . -benchmem ./store/... ./dav/...
-	if [ -d e2e/bench ]; then $(GO) run ./e2e/bench; fi
 
 # os/arch/variant of all targets.
 TARGETS = linux/amd64 linux/arm64 linux/386 linux/riscv64 \
