@@ -40,7 +40,10 @@ func (b *Backend) ListAddressBooks(ctx context.Context) ([]carddav.AddressBook, 
 	err := b.members(ctx, store.AddressBook, func(c *store.Collection, readOnly bool) {
 		list = append(list, b.addressBook(c, readOnly))
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 // GetAddressBook returns the address book at path. 404 if there is none.
@@ -147,7 +150,10 @@ func (b *Backend) ListAddressObjects(ctx context.Context, path string, req *card
 		}
 		return c.Err()
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 // addressRecord is an object as the index knows it.
@@ -207,7 +213,10 @@ func (b *Backend) QueryAddressObjects(ctx context.Context, path string, query *c
 		}
 		return c.Err()
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 func cardMatches(f *object.CardFilter, data []byte) (bool, error) {

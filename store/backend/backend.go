@@ -91,7 +91,7 @@ type Options struct {
 	User func(context.Context) (user string, err error)
 	// Allow tells whether the user may read, or change, what is at a path of
 	// the store ("alice/work/1.ics", "" is the root). Nil is OwnOnly. It must
-	// be fit for concurrent calls.
+	// be fit for concurrent calls, and must not call the Backend.
 	Allow func(user, path string, write bool) bool
 }
 

@@ -244,3 +244,24 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// An answer is bounded, and a list that would be longer is no shorter list.
+func TestMaxAnswer(t *testing.T) {
+	folder, s := seeded(t)
+	b := backend.New(backend.Options{Store: s, User: userOf})
+	ctx := as(t, "alice")
+	size := maxObject - 1000
+	for i := range backend.MaxAnswer/size + 1 {
+		uid := strings.Repeat("x", i+1)
+		big := strings.Replace(strings.Replace(event, "one", uid, 1), "Lunch", strings.Repeat("Lunch", size/5), 1)
+		write(t, folder+"/collection-root/alice/empty/"+uid+".ics", big)
+	}
+	list, err := b.ListCalendarObjects(ctx, "/alice/empty", nil)
+	expect(t, "list", status(err), "507")
+	expect(t, "listed", len(list), 0)
+	list, err = b.QueryCalendarObjects(ctx, "/alice/empty", nil)
+	expect(t, "query", status(err), "507")
+	expect(t, "found", len(list), 0)
+	light := must(b.ListCalendarObjects(ctx, "/alice/empty", &caldav.CalendarCompRequest{}))(t)
+	expect(t, "off the index", len(light), backend.MaxAnswer/size+1)
+}

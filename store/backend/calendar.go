@@ -68,7 +68,10 @@ func (b *Backend) ListCalendars(ctx context.Context) ([]caldav.Calendar, error) 
 	err := b.members(ctx, store.Calendar, func(c *store.Collection, readOnly bool) {
 		list = append(list, b.calendar(c, readOnly))
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 // members calls f with each collection of a kind in the home of whoever asks.
@@ -360,7 +363,10 @@ func (b *Backend) ListCalendarObjects(ctx context.Context, path string, req *cal
 		}
 		return c.Err()
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 // calendarRecord is an object as the index knows it.
@@ -453,7 +459,10 @@ func (b *Backend) QueryCalendarObjects(ctx context.Context, path string, query *
 		}
 		return c.Err()
 	})
-	return list, err
+	if err != nil {
+		return nil, err // never a part that looks whole
+	}
+	return list, nil
 }
 
 func matches(f *object.CompFilter, data []byte, zone *caltime.Zone, zones *caltime.Zones) (bool, error) {

@@ -38,6 +38,10 @@ func (b *Backend) putObject(ctx context.Context, p string, in store.Kind, body [
 		return stored{}, refuse(http.StatusConflict, "no collection to hold it") // RFC 4918, 9.7.1
 	case err != nil:
 		return stored{}, err
+	case r.Kind == store.Calendar && in != r.Kind:
+		return stored{}, calViolates(caldav.PreconditionSupportedCalendarData, errors.New("in a calendar"))
+	case r.Kind == store.AddressBook && in != r.Kind:
+		return stored{}, cardViolates(carddav.PreconditionSupportedAddressData, errors.New("in an address book"))
 	case r.Kind != in:
 		return stored{}, refuse(http.StatusForbidden, "objects of this kind cannot be stored there")
 	}

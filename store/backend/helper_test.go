@@ -46,12 +46,15 @@ var seed = map[string]string{
 	"bob/private/1.ics":            event,
 }
 
+// maxObject is what package dav's configuration has where nothing is said.
+const maxObject = 10_000_000
+
 // seedTime is when all of it was changed last.
 var seedTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func openStore(t testing.TB, folder string) *store.Store {
 	t.Helper()
-	s, err := store.Open(store.Options{Folder: folder, FolderUmask: -1, Logf: func(level int, format string, args ...any) {
+	s, err := store.Open(store.Options{Folder: folder, FolderUmask: -1, MaxObject: maxObject, Logf: func(level int, format string, args ...any) {
 		t.Logf("<%d> "+format, append([]any{level}, args...)...)
 	}})
 	if err != nil {
