@@ -21,6 +21,7 @@ import (
 	"iter"
 	"math"
 	"os"
+	"slices"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -146,10 +147,19 @@ func (c *Config) Headers() iter.Seq2[string, string] {
 }
 
 func (c *Config) get(section, key string) (value, source string) {
+	return c.at(known(section, key))
+}
+
+// known is the place of an option in the table.
+func known(section, key string) int {
 	at := find(section, key)
 	if at < 0 {
 		panic("config: no option [" + section + "] " + key)
 	}
+	return at
+}
+
+func (c *Config) at(at int) (value, source string) {
 	for i := range c.set {
 		if c.set[i].option == at {
 			return c.set[i].value, c.set[i].source
@@ -159,11 +169,10 @@ func (c *Config) get(section, key string) (value, source string) {
 }
 
 func (c *Config) typed(section, key string, kinds ...kind) string {
-	value, _ := c.get(section, key)
-	for _, k := range kinds {
-		if options[find(section, key)].kind == k {
-			return value
-		}
+	at := known(section, key)
+	if slices.Contains(kinds, options[at].kind) {
+		value, _ := c.at(at)
+		return value
 	}
 	panic("config: [" + section + "] " + key + " is of another type")
 }

@@ -218,7 +218,8 @@ var aliases = [...]struct{ flag, section, key, value string }{
 // find returns the place of an option in the table, or -1.
 func find(section, key string) int {
 	for i := range options {
-		if options[i].section == section && options[i].key == key {
+		// the keys first: few are of the same length
+		if options[i].key == key && options[i].section == section {
 			return i
 		}
 	}
