@@ -33,11 +33,13 @@ type option struct {
 // It is an array of constants: nothing is built when the process starts.
 //
 // The options of [inetdav]; times are in seconds:
-//   - stat_age: how old a full look at a collection's files may be before it is repeated; 0 repeats it always
+//   - stat_age: how old a full look at a collection's files may be before it is repeated; 0 repeats it
+//     always; unless set, it grows with the collection
 //   - log: "auto", "stderr", "syslog" or the path of a file
-//   - idle_timeout: how long a kept connection may wait for its next request
-//   - header_timeout, body_timeout: how long a request's head, its body may take
-//   - write_timeout: how long an answer may take
+//   - idle_timeout: how long a kept connection may wait for its next request; unless set, it is longer
+//     for a peer on this machine
+//   - header_timeout: how long the head of a request may take
+//   - body_timeout, write_timeout: how long a body, an answer may stand still
 //   - max_requests: after how many requests a connection is closed; 0 is no limit
 var options = [...]option{
 	{"server", "hosts", hosts, "localhost:5232"},
@@ -193,8 +195,8 @@ var options = [...]option{
 	{"inetdav", "log", text, "auto"},
 	{"inetdav", "idle_timeout", seconds, "60"},
 	{"inetdav", "header_timeout", seconds, "30"},
-	{"inetdav", "body_timeout", seconds, "300"},
-	{"inetdav", "write_timeout", seconds, "300"},
+	{"inetdav", "body_timeout", seconds, "60"},
+	{"inetdav", "write_timeout", seconds, "60"},
 	{"inetdav", "max_requests", count, "0"},
 }
 
