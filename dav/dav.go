@@ -220,6 +220,7 @@ func methods() []method {
 		{name: "GET", on: kAny, needs: mayRead, read: (*request).get},
 		{name: "HEAD", on: kAny, needs: mayRead, read: (*request).get},
 		{name: "PUT", on: kObject | kCollection | kNone, needs: mayWrite, prepare: (*request).put},
+		{name: "POST", on: kCalendar | kAddressbook, needs: mayWrite, prepare: (*request).post},
 		{name: "DELETE", on: kAny, needs: mayWrite, prepare: (*request).delete},
 		{name: "COPY", on: kObject | kCollection, needs: mayRead, prepare: (*request).copy},
 		{name: "MOVE", on: kObject | kCollection, needs: mayWrite, prepare: (*request).move},

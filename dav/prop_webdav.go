@@ -8,7 +8,8 @@ import (
 	"inetdav/store"
 )
 
-// propWebDAV is RFC 4918, 15; RFC 3253, 3.1.5; RFC 6578, 4; and RFC 5397.
+// propWebDAV is RFC 4918, 15; RFC 3253, 3.1.5; RFC 6578, 4; RFC 5397; and RFC
+// 5995, 3.2.2.
 func propWebDAV() []property {
 	d := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
 	return []property{
@@ -22,6 +23,7 @@ func propWebDAV() []property {
 		{name: d("lockdiscovery"), on: kAny, allprop: true, get: getEmptyElement}, // RFC 4918, 15.8
 		{name: nSyncToken, on: kTagged, allprop: true, get: getSyncToken},
 		{name: d("supported-report-set"), on: kAny, get: getSupportedReportSet},
+		{name: d("add-member"), on: kCalendar | kAddressbook, refs: addMemberRef},
 		{name: nCurrentUserPrincipal, on: kAny, get: getCurrentUserPrincipal, refs: currentUserRef},
 	}
 }
@@ -202,6 +204,9 @@ func setResourcetype(p *proppatch, e *davxml.Element) error {
 	}
 	return p.setKind(k)
 }
+
+// addMemberRef: a collection is its own add-member URL (RFC 5995, 3.2.2).
+func addMemberRef(_ *request, t *target) []string { return []string{t.res.Path + "/"} }
 
 func currentUserRef(q *request, _ *target) []string {
 	if q.user == "" {

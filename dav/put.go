@@ -93,6 +93,27 @@ func (q *request) putObject(in store.Resource) (change, error) {
 	if err := q.earlyCondition(); err != nil {
 		return nil, err
 	}
+	n, err := q.receiveObject(in)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (answer, error) {
+		defer n.staged.Discard()
+		if err := q.putCondition(tx); err != nil {
+			return answer{}, err
+		}
+		return n.put(tx, q.path)
+	}, nil
+}
+
+// newObject is an object that has been received, checked and staged.
+type newObject struct {
+	staged *store.Staged
+	sum    object.Summary
+}
+
+// receiveObject receives an object for a calendar or address book.
+func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 	calendar := in.Kind == store.Calendar
 	tooLarge := nCardMaxResourceSize
 	if calendar {
@@ -120,23 +141,22 @@ func (q *request) putObject(in store.Resource) (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(tx *store.Tx) (answer, error) {
-		defer staged.Discard()
-		if err := q.putCondition(tx); err != nil {
-			return answer{}, err
-		}
-		if err := accepts(tx, in.Path, &sum); err != nil {
-			return answer{}, err
-		}
-		if err := uidConflict(tx, q.path, sum.UID); err != nil {
-			return answer{}, err
-		}
-		created, err := tx.Put(q.path, staged, sum)
-		if err != nil {
-			return answer{}, err
-		}
-		return answer{status: putStatus(created), etag: staged.ETag}, nil
-	}, nil
+	return &newObject{staged, sum}, nil
+}
+
+// put stores the object where its collection takes it.
+func (n *newObject) put(tx *store.Tx, path string) (answer, error) {
+	if err := accepts(tx, parent(path), &n.sum); err != nil {
+		return answer{}, err
+	}
+	if err := uidConflict(tx, path, n.sum.UID); err != nil {
+		return answer{}, err
+	}
+	created, err := tx.Put(path, n.staged, n.sum)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: putStatus(created), etag: n.staged.ETag}, nil
 }
 
 func putStatus(created bool) int {
