@@ -59,7 +59,7 @@ func (q *request) propfind() error {
 		return err
 	}
 	f.multistatus = q.newMultistatus()
-	if err := f.walk(&target{res: q.res}, depth); err != nil {
+	if err := f.walk(&target{res: q.res}, depth, f.one); err != nil {
 		return err
 	}
 	return f.close()
@@ -130,17 +130,18 @@ func (h *handler) lookup(prop *davxml.Element) []wanted {
 	return names
 }
 
-// walk writes a resource and what is in it, depth levels down. Its snapshots
-// are immutable and hold no lock, so the client may take its time.
-func (f *propfind) walk(t *target, depth int) error {
+// walk visits a resource and what is in it, depth levels down, as far as the
+// user may read it. Its snapshots are immutable and hold no lock, so the client
+// may take its time.
+func (q *request) walk(t *target, depth int, visit func(*target) error) error {
 	defer t.close()
-	if err := f.one(t); err != nil {
+	if err := visit(t); err != nil {
 		return err
 	}
 	if depth == 0 || t.kind()&kCollection == 0 {
 		return nil
 	}
-	c, err := f.collection(t)
+	c, err := q.collection(t)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (f *propfind) walk(t *target, depth int) error {
 	for o.rec = range c.Objects() {
 		o.res.Path = join(t.res.Path, o.rec.Name)
 		o.rich, o.ready = nil, false
-		if err := f.one(&o); err != nil {
+		if err := visit(&o); err != nil {
 			return err
 		}
 	}
@@ -160,17 +161,17 @@ func (f *propfind) walk(t *target, depth int) error {
 	}
 	for name, err := range c.Collections() {
 		if err != nil {
-			f.h.logf(levelWarning, "listing /%s: %v", join(t.res.Path, name), err)
+			q.h.logf(levelWarning, "listing /%s: %v", join(t.res.Path, name), err)
 			continue
 		}
-		res, err := f.h.store.Resource(join(t.res.Path, name))
+		res, err := q.h.store.Resource(join(t.res.Path, name))
 		if err != nil || res.Kind == store.Object {
 			continue // gone since, or not for us
 		}
-		if !f.allowed(res, mayRead) {
+		if !q.allowed(res, mayRead) {
 			continue
 		}
-		if err := f.walk(&target{res: res}, depth-1); err != nil {
+		if err := q.walk(&target{res: res}, depth-1, visit); err != nil {
 			return err
 		}
 	}
