@@ -33,6 +33,21 @@ const (
 	maxInMemory = 1 << 20
 )
 
+// Limits of write locks. Every writing request reads all of them.
+const (
+	// MaxLocks is how many locks there may be.
+	MaxLocks = 1000
+	// MaxUserLocks is how many of them one user may hold, all who are
+	// anonymous together.
+	MaxUserLocks = 100
+	// MaxUserLocksSize is the size of their paths and owners, in bytes.
+	MaxUserLocksSize = 64 << 10
+	// MaxLockOwner is the size of what a client may say about itself, in bytes.
+	MaxLockOwner = 4 << 10
+	// MaxLocksFile is the size of the file that they are kept in, in bytes.
+	MaxLocksFile = 1 << 20
+)
+
 // Limits of the journal.
 const (
 	// maxUID is the length of a UID kept in full, in bytes; of a longer one the
@@ -86,6 +101,7 @@ const (
 	rootName       = "collection-root"
 	cacheRootName  = "collection-cache"
 	lockName       = ".Radicale.lock"
+	locksName      = ".inetdav.locks"
 	propsName      = ".Radicale.props"
 	deadPropsName  = ".inetdav.props"
 	tempPrefix     = ".Radicale.tmp-"

@@ -32,6 +32,7 @@
 //	scan.go       what happened behind our back
 //	collection.go, open.go, token.go  reading
 //	stage.go, tx*.go                  writing
+//	writelock.go                      the locks of WebDAV
 //	verify.go     the check of everything
 package store
 
