@@ -30,7 +30,7 @@ func checkComponentTimes(c *ical.Component) error {
 		}
 	}
 	switch c.Name {
-	case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY":
+	case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY", "AVAILABLE":
 		for _, name := range []string{"DTSTART", "DTEND", "DUE", "RECURRENCE-ID"} {
 			n := 0
 			for p := range c.Props(name) {
@@ -42,7 +42,7 @@ func checkComponentTimes(c *ical.Component) error {
 		}
 	}
 	for _, sub := range c.Components {
-		if sub.Name == "STANDARD" || sub.Name == "DAYLIGHT" {
+		if sub.Name == "STANDARD" || sub.Name == "DAYLIGHT" || sub.Name == "AVAILABLE" {
 			if err := checkComponentTimes(sub); err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ import (
 
 // The limits of what one object expands to; more is ErrInstances.
 const (
-	// MaxExpand is the number of instances.
+	// MaxExpand is the number of instances, where CalendarData does not say less.
 	MaxExpand = 10_000
 	// MaxExpandBytes is the length of all instances together, about.
 	MaxExpandBytes = 64 << 20
@@ -26,18 +26,20 @@ const (
 // overlap r; no VTIMEZONE. Dates and floating times stay what they are. Each
 // instance of what recurs has a RECURRENCE-ID, the first one too.
 //
+// There are at most so many of them, most, which must not exceed MaxExpand.
+//
 // Of the components the unchanged properties are those of the source; changed and
 // new ones have Start and End 0. A rule for another calendar (RFC 7529) gives the
 // first instance only. An error, which wraps ErrInstances or ErrSyntax, comes alone
 // and last.
-func (c *Calendar) expand(r TimeRange, floating *caltime.Zone) iter.Seq2[*ical.Component, error] {
+func (c *Calendar) expand(r TimeRange, most int, floating *caltime.Zone) iter.Seq2[*ical.Component, error] {
 	return func(yield func(*ical.Component, error) bool) {
 		count, size := 0, 0
 		give := func(comp, from *ical.Component) bool {
 			count++
 			size += from.End - from.Start + 64
-			if count > MaxExpand || size > MaxExpandBytes {
-				yield(nil, fmt.Errorf("%w: more than %d, or %d bytes", ErrInstances, MaxExpand, MaxExpandBytes))
+			if count > most || size > MaxExpandBytes {
+				yield(nil, fmt.Errorf("%w: more than %d, or %d bytes", ErrInstances, most, MaxExpandBytes))
 				return false
 			}
 			return yield(comp, nil)
@@ -52,7 +54,7 @@ func (c *Calendar) expand(r TimeRange, floating *caltime.Zone) iter.Seq2[*ical.C
 					continue
 				}
 				done[s] = true
-				instances, err := c.instances(s, r)
+				instances, err := c.instances(s, r, most)
 				if err != nil {
 					yield(nil, err)
 					return
@@ -68,7 +70,19 @@ func (c *Calendar) expand(r TimeRange, floating *caltime.Zone) iter.Seq2[*ical.C
 					yield(nil, err)
 					return
 				}
-				if ok && !give(c.inUTC(comp, floating), comp) {
+				if !ok {
+					continue
+				}
+				out := c.inUTC(comp, floating)
+				if comp.Name == "VAVAILABILITY" {
+					out = &ical.Component{Name: out.Name, Start: out.Start, End: out.End, Properties: out.Properties}
+					if out.Components, err = c.expandAvailable(comp, r, most, floating); err != nil {
+						yield(nil, err)
+						return
+					}
+					count += len(out.Components)
+				}
+				if !give(out, comp) {
 					return
 				}
 			}
@@ -77,13 +91,13 @@ func (c *Calendar) expand(r TimeRange, floating *caltime.Zone) iter.Seq2[*ical.C
 }
 
 // instances lists those of a series which overlap r, by their start.
-func (c *Calendar) instances(s *series, r TimeRange) ([]instance, error) {
+func (c *Calendar) instances(s *series, r TimeRange, most int) ([]instance, error) {
 	var list []instance
 	var b caltime.Budget
 	full := false
 	err := s.each(r, &b, func(i *instance) bool {
 		if lo, hi, ok := c.cover(i); ok && r.meets(lo, hi) {
-			if len(list) == MaxExpand {
+			if len(list) == most {
 				full = true
 				return false
 			}
@@ -92,7 +106,7 @@ func (c *Calendar) instances(s *series, r TimeRange) ([]instance, error) {
 		return true
 	})
 	if full {
-		err = fmt.Errorf("%w: more than %d", ErrInstances, MaxExpand)
+		err = fmt.Errorf("%w: more than %d", ErrInstances, most)
 	}
 	slices.SortStableFunc(list, func(a, b instance) int { return cmp.Compare(a.start, b.start) })
 	return list, err
@@ -328,7 +342,7 @@ func (c *Calendar) inRecurrenceSet(comp *ical.Component, r TimeRange, floating *
 		return ok && r.meets(lo, hi), nil
 	}
 	// The series without any override.
-	plain := series{master: m, rules: s.rules, dates: s.dates, except: s.except, most: m.longest(), early: max(0, -m.longest())}
+	plain := series{master: m, rules: s.rules, dates: s.dates, except: s.except, exrules: s.exrules, most: m.longest(), early: max(0, -m.longest())}
 	var b caltime.Budget
 	found := false
 	err := plain.each(r, &b, func(i *instance) bool {

@@ -122,7 +122,7 @@ func TestExpandedIsTheSame(t *testing.T) {
 		}
 		want := 0
 		for _, s := range c.times.all {
-			list, err := c.instances(s, r)
+			list, err := c.instances(s, r, MaxExpand)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -370,7 +370,7 @@ func FuzzTimes(f *testing.F) {
 			}
 		}
 		n := 0
-		for comp, err := range c.expand(r, nil) {
+		for comp, err := range c.expand(r, MaxExpand, nil) {
 			if n++; n > MaxExpand+1 || (comp == nil) == (err == nil) {
 				t.Fatal(n, comp, err)
 			}

@@ -11,7 +11,8 @@ import (
 )
 
 // MaxBusy is the number of busy periods that do not touch each other, of one type,
-// in one answer; more is ErrInstances. A year has 8 784 hours.
+// in one answer, where FreeBusy does not say less; more is ErrInstances. A year has
+// 8 784 hours.
 const MaxBusy = 50_000
 
 // busyType is an FBTYPE other than FREE (RFC 5545, 3.2.9).
@@ -29,6 +30,9 @@ const (
 type FreeBusy struct {
 	// Stamp is the time of the answer (DTSTAMP), in Unix seconds.
 	Stamp int64
+	// Max is how many busy periods, of one type, the answer may have, more being
+	// ErrInstances; 0, or what is larger, is MaxBusy.
+	Max int
 
 	r        TimeRange
 	floating *caltime.Zone
@@ -36,6 +40,9 @@ type FreeBusy struct {
 	// tidy is how many of times are ordered and apart from each other, mark how many
 	// there were before the object that is being added.
 	tidy, mark [busyTypes]int
+	// available is what VAVAILABILITYs say, free how many periods are in that.
+	available []availability
+	free      int
 }
 
 // period is a stretch of busy time, in Unix seconds.
@@ -51,7 +58,7 @@ func NewFreeBusy(r TimeRange, floating *caltime.Zone) *FreeBusy {
 // Decide says whether an object could change the answer: No if it could not, else
 // Maybe.
 func (f *FreeBusy) Decide(s *Summary) Verdict {
-	if s.Flags&Broken != 0 || s.Flags&Mixed == 0 && s.Component != "VEVENT" && s.Component != "VFREEBUSY" {
+	if s.Flags&Broken != 0 || s.Flags&Mixed == 0 && s.Component != "VEVENT" && s.Component != "VFREEBUSY" && s.Component != "VAVAILABILITY" {
 		return No
 	}
 	if f.r.decide(s) == No {
@@ -77,14 +84,16 @@ func (f *FreeBusy) Decide(s *Summary) Verdict {
 func isTransparent(transp string) bool { return sameName(strings.TrimSpace(transp), "TRANSPARENT") }
 func isCancelled(status string) bool   { return sameName(strings.TrimSpace(status), "CANCELLED") }
 
-// Add takes in the VEVENTs and the VFREEBUSYs of an object. On an error, which
+// Add takes in the VEVENTs, the VFREEBUSYs and the VAVAILABILITYs of an object. On an error, which
 // wraps ErrInstances or ErrSyntax, it takes in nothing.
 func (f *FreeBusy) Add(c *Calendar) error {
 	for t := range f.times {
 		f.mark[t] = len(f.times[t])
 	}
+	available, free := len(f.available), f.free
 	err := f.add(c)
 	if err != nil {
+		f.available, f.free = f.available[:available], free
 		for t := range f.times {
 			f.times[t] = f.times[t][:f.mark[t]]
 		}
@@ -93,12 +102,27 @@ func (f *FreeBusy) Add(c *Calendar) error {
 	for t := range f.times {
 		if len(f.times[t]) > 2*f.tidy[t]+1000 {
 			f.merge(busyType(t))
-			if len(f.times[t]) > MaxBusy {
-				return fmt.Errorf("%w: more than %d busy periods", ErrInstances, MaxBusy)
+			if err := f.full(t); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// full is an error if there are too many periods of a type.
+func (f *FreeBusy) full(t int) error {
+	if most := f.most(); len(f.times[t]) > most {
+		return fmt.Errorf("%w: more than %d busy periods", ErrInstances, most)
+	}
+	return nil
+}
+
+func (f *FreeBusy) most() int {
+	if f.Max > 0 {
+		return min(f.Max, MaxBusy)
+	}
+	return MaxBusy
 }
 
 func (f *FreeBusy) add(c *Calendar) error {
@@ -126,6 +150,11 @@ func (f *FreeBusy) add(c *Calendar) error {
 		}
 	}
 	for _, comp := range c.Root.Components {
+		if comp.Name == "VAVAILABILITY" {
+			if err := f.addAvailability(c, comp); err != nil {
+				return err
+			}
+		}
 		if comp.Name != "VFREEBUSY" {
 			continue
 		}
@@ -195,7 +224,12 @@ func (f *FreeBusy) put(t busyType, start, end int64) {
 
 // merge orders the periods of a type and joins those that touch.
 func (f *FreeBusy) merge(t busyType) {
-	all := f.times[t]
+	f.times[t] = union(f.times[t])
+	f.tidy[t] = len(f.times[t])
+}
+
+// union orders periods and joins those that touch, in place.
+func union(all []period) []period {
 	slices.SortFunc(all, func(a, b period) int { return cmp.Compare(a.start, b.start) })
 	n := 0
 	for _, p := range all {
@@ -206,12 +240,26 @@ func (f *FreeBusy) merge(t busyType) {
 		all[n] = p
 		n++
 	}
-	f.times[t], f.tidy[t] = all[:n], n
+	return all[:n]
+}
+
+// Check returns ErrInstances if the answer would be too long. It is to be called
+// when all is added, before Append.
+func (f *FreeBusy) Check() error {
+	f.layAvailability()
+	for t := range f.times {
+		f.merge(busyType(t))
+		if err := f.full(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Append appends the answer: a VCALENDAR with one VFREEBUSY, of which each FREEBUSY
 // has one period. Periods of one type are in order and do not touch.
 func (f *FreeBusy) Append(dst []byte) []byte {
+	f.layAvailability()
 	dst = append(dst, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:"+productID+"\r\nBEGIN:VFREEBUSY\r\nDTSTAMP:"...)
 	dst = append(append(dst, utc(f.Stamp)...), "\r\n"...)
 	if f.r.Start != NoStart {

@@ -79,9 +79,10 @@ type series struct {
 	// out: there may be instances at any time after the first.
 	scale bool
 
-	rules  []*caltime.Rule
-	dates  []date
-	except keys // EXDATE
+	rules   []*caltime.Rule
+	dates   []date
+	except  keys            // EXDATE
+	exrules []*caltime.Rule // EXRULE
 	// overridden are the RECURRENCE-IDs of parts, futures the parts with RANGE
 	// in the order of theirs.
 	overridden keys
@@ -509,8 +510,8 @@ func (c *Calendar) part(comp *ical.Component, floating *caltime.Zone) (*part, er
 	return p, nil
 }
 
-// readRecurrence reads RRULE, RDATE and EXDATE of the master. EXRULE, which RFC
-// 5545 took out, is not heeded: there may be instances that RFC 2445 would not have.
+// readRecurrence reads RRULE, RDATE and EXDATE of the master, and EXRULE, which RFC
+// 5545 took out, but RFC 4791 was written for, and calendars of that time have.
 func (c *Calendar) readRecurrence(s *series, floating *caltime.Zone) error {
 	m := s.master
 	if m == nil || !m.hasStart {
@@ -532,6 +533,16 @@ func (c *Calendar) readRecurrence(s *series, floating *caltime.Zone) error {
 				return fmt.Errorf("%w: more than %d RRULEs", ErrInstances, MaxRules)
 			}
 			s.rules = append(s.rules, r)
+		case "EXRULE":
+			r, err := caltime.ParseRule(strings.TrimSpace(p.Value))
+			if err != nil {
+				// It excludes what nobody knows, so nothing.
+				continue
+			}
+			if len(s.exrules) == MaxRules {
+				return fmt.Errorf("%w: more than %d EXRULEs", ErrInstances, MaxRules)
+			}
+			s.exrules = append(s.exrules, r)
 		case "RDATE":
 			for value := range strings.SplitSeq(p.Value, ",") {
 				if d, ok := c.rdate(s, p, strings.TrimSpace(value), floating); ok {
@@ -611,7 +622,7 @@ func (s *series) each(r TimeRange, b *caltime.Budget, yield func(*instance) bool
 		yield(&i)
 		return nil
 	}
-	if len(s.rules) == 0 && len(s.dates) == 0 && len(s.except.instants)+len(s.except.days)+len(s.parts) == 0 {
+	if len(s.rules) == 0 && len(s.dates) == 0 && len(s.except.instants)+len(s.except.days)+len(s.exrules)+len(s.parts) == 0 {
 		i := m.at()
 		yield(&i)
 		return nil
@@ -629,6 +640,7 @@ func (s *series) each(r TimeRange, b *caltime.Budget, yield func(*instance) bool
 	}
 	// RDATEs have lengths of their own, so all that start before the end are looked at.
 	dates := s.dates
+	excluded := s.excluded(from, b)
 	last, any := int64(0), false
 	for {
 		next := -1
@@ -673,7 +685,11 @@ func (s *series) each(r TimeRange, b *caltime.Budget, yield func(*instance) bool
 		}
 		last, any = i.start, true
 		i.idLocal, i.id = i.local, i.start
-		if s.except.has(m, i.local, i.start) || s.overridden.has(m, i.local, i.start) {
+		out, err := excluded.has(i.local)
+		if err != nil {
+			return tooMany(err)
+		}
+		if out || s.except.has(m, i.local, i.start) || s.overridden.has(m, i.local, i.start) {
 			continue
 		}
 		s.move(&i)
@@ -681,6 +697,43 @@ func (s *series) each(r TimeRange, b *caltime.Budget, yield func(*instance) bool
 			return nil
 		}
 	}
+}
+
+// exclusions are the instances of the EXRULEs of a series.
+type exclusions []starts
+
+// excluded returns what the EXRULEs exclude from the instances of each that begin at
+// from, or with an RDATE before it.
+func (s *series) excluded(from caltime.Civil, b *caltime.Budget) exclusions {
+	if len(s.exrules) == 0 {
+		return nil
+	}
+	if len(s.dates) > 0 {
+		from = min(from, s.dates[0].local)
+	}
+	all := make(exclusions, len(s.exrules))
+	for k, rule := range s.exrules {
+		all[k].it = rule.Exclusions(s.master.start.DateTime, s.master.start.zone, from, b)
+		all[k].next()
+	}
+	return all
+}
+
+// has reports whether a local time is excluded, which must not be earlier than that
+// of the last call.
+func (e exclusions) has(local caltime.Civil) (bool, error) {
+	found := false
+	for k := range e {
+		x := &e[k]
+		for x.ok && x.at < local {
+			x.next()
+		}
+		if err := x.err(); err != nil {
+			return false, err
+		}
+		found = found || x.ok && x.at == local
+	}
+	return found, nil
 }
 
 // move applies the override with RANGE=THISANDFUTURE that is in force for i (RFC
@@ -751,6 +804,12 @@ func (c *Calendar) span(floating *caltime.Zone) (start, end int64, exact bool, e
 			if err := c.spanFreeBusy(&e, comp, floating); err != nil {
 				return NoStart, NoEnd, false, err
 			}
+		case "VAVAILABILITY":
+			lo, hi, floats, err := c.coverAvailability(comp, floating)
+			if err != nil {
+				return NoStart, NoEnd, false, err
+			}
+			e.add(lo, hi, floats)
 		default:
 			// Of others it is not defined when they are.
 			e.add(NoStart, NoEnd, false)

@@ -35,6 +35,56 @@ func (f *CompFilter) Check() error {
 	return f.check(MaxFilterDepth, &left)
 }
 
+// within reports whether RFC 5545, 3.6 has a place for a component in another: only
+// then can a comp-filter for it be valid (RFC 4791, 7.8). Unknown ones may be
+// anywhere.
+func within(name, parent string) bool {
+	in := func(parents ...string) bool {
+		for _, p := range parents {
+			if sameName(parent, p) {
+				return true
+			}
+		}
+		return !known(parent)
+	}
+	switch strings.ToUpper(name) {
+	case "VCALENDAR":
+		return false
+	case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY":
+		return in("VCALENDAR")
+	case "VALARM":
+		return in("VEVENT", "VTODO")
+	case "STANDARD", "DAYLIGHT":
+		return in("VTIMEZONE")
+	case "AVAILABLE":
+		return in("VAVAILABILITY")
+	}
+	return true
+}
+
+// known reports whether a component is one of RFC 5545 or RFC 7953.
+func known(name string) bool {
+	switch strings.ToUpper(name) {
+	case "VCALENDAR", "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY",
+		"VALARM", "STANDARD", "DAYLIGHT", "AVAILABLE":
+		return true
+	}
+	return false
+}
+
+// isText reports whether a property is one of RFC 5545 that cannot be a date or a
+// time: a time-range on it is not valid (RFC 4791, 7.8).
+func isText(name string) bool {
+	switch strings.ToUpper(name) {
+	case "CALSCALE", "METHOD", "PRODID", "VERSION", "ATTACH", "CATEGORIES", "CLASS", "COMMENT", "DESCRIPTION",
+		"GEO", "LOCATION", "PERCENT-COMPLETE", "PRIORITY", "RESOURCES", "STATUS", "SUMMARY", "DURATION", "TRANSP",
+		"TZID", "TZNAME", "TZOFFSETFROM", "TZOFFSETTO", "TZURL", "ATTENDEE", "CONTACT", "ORGANIZER", "RELATED-TO",
+		"URL", "UID", "ACTION", "REPEAT", "SEQUENCE", "REQUEST-STATUS", "RRULE", "EXRULE":
+		return true
+	}
+	return false
+}
+
 func (f *CompFilter) check(depth int, left *int) error {
 	if depth == 0 {
 		return fmt.Errorf("%w: comp-filters nested too deep", ErrFilter)
@@ -62,6 +112,9 @@ func (f *CompFilter) check(depth int, left *int) error {
 		if p.IsNotDefined && (p.TimeRange != nil || p.TextMatch != nil || len(p.Params) > 0) {
 			return fmt.Errorf("%w: is-not-defined beside other conditions", ErrFilter)
 		}
+		if p.TimeRange != nil && isText(p.Name) {
+			return fmt.Errorf("%w: time-range on %s", ErrFilter, clip(p.Name))
+		}
 		if err := p.TimeRange.check(); err != nil {
 			return err
 		}
@@ -73,6 +126,9 @@ func (f *CompFilter) check(depth int, left *int) error {
 		}
 	}
 	for i := range f.Comps {
+		if sub := &f.Comps[i]; !within(sub.Name, f.Name) {
+			return fmt.Errorf("%w: %s within %s", ErrFilter, clip(sub.Name), clip(f.Name))
+		}
 		if err := f.Comps[i].check(depth-1, left); err != nil {
 			return err
 		}
@@ -209,6 +265,9 @@ func (m *matcher) component(f *CompFilter, comp *ical.Component, depth int) (boo
 }
 
 func (m *matcher) property(f *PropFilter, comp *ical.Component) (bool, error) {
+	if f.TimeRange != nil && f.TextMatch == nil && len(f.Params) == 0 && effective(comp, f.Name) {
+		return m.c.effectiveOverlaps(comp, f.Name, *f.TimeRange, m.floating)
+	}
 	var failed error
 	for i := range comp.Properties {
 		p := &comp.Properties[i]

@@ -13,8 +13,10 @@
 //	               decide.go the test against a summary; collation.go texts
 //	select.go      CalendarData, AddressData: the parts a client asked for
 //	split.go       one stream into objects; export.go objects into one stream
-//	zones.go, instances.go, timerange.go, expand.go, freebusy.go
+//	zones.go, instances.go, timerange.go, expand.go, freebusy.go, availability.go
 //	               everything about time
+//	checklimits.go the limits that a calendar tells; timezones.go time zones
+//	               by reference
 package object
 
 import (
@@ -208,7 +210,7 @@ func (c *Calendar) Check() error {
 		}
 		u := uid(comp)
 		switch comp.Name {
-		case "VEVENT", "VTODO", "VJOURNAL":
+		case "VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY":
 			if u == "" {
 				return fmt.Errorf("%w: %s without UID", ErrObject, comp.Name)
 			}
@@ -257,8 +259,10 @@ func checkNames(c *ical.Component, parent string, depth int) error {
 		switch sub.Name {
 		case "VCALENDAR", "VCARD":
 			return fmt.Errorf("%w: %s within %s", ErrSyntax, sub.Name, clip(parent))
-		case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE":
+		case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY":
 			place = "VCALENDAR"
+		case "AVAILABLE":
+			place = "VAVAILABILITY"
 		case "STANDARD", "DAYLIGHT":
 			place = "VTIMEZONE"
 		}

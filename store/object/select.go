@@ -18,6 +18,9 @@ type CalendarData struct {
 	Expand             *TimeRange
 	LimitRecurrenceSet *TimeRange
 	LimitFreeBusySet   *TimeRange
+	// MaxExpand is how many instances Expand may give, more being ErrInstances;
+	// 0, or what is larger, is the constant MaxExpand.
+	MaxExpand int
 }
 
 // CompSelect is CALDAV:comp (RFC 4791, 9.6.1). One that is empty but for its
@@ -89,6 +92,13 @@ func (d *AddressData) Check() error {
 	return nil
 }
 
+func (d *CalendarData) most() int {
+	if d.MaxExpand > 0 {
+		return min(d.MaxExpand, MaxExpand)
+	}
+	return MaxExpand
+}
+
 // Whole reports whether d asks for objects as they are: nobody need parse
 // them then, and [ForXML] of the source is what Append appends (whose c may
 // be nil).
@@ -128,7 +138,7 @@ func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *
 	switch {
 	case d.Expand != nil:
 		w.properties(sel, c.Root)
-		for comp, err := range c.expand(*d.Expand, floating) {
+		for comp, err := range c.expand(*d.Expand, d.most(), floating) {
 			if err != nil {
 				return dst, err
 			}

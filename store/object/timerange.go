@@ -11,7 +11,7 @@ import (
 // RFC 4791, 9.9, have it: for VEVENT, VTODO and VJOURNAL one of its instances, which
 // for a master are those of its overrides as well, and for an override with
 // RANGE=THISANDFUTURE all to which it applies; for VFREEBUSY itself or its periods;
-// for VALARM one of its triggers. For others the RFC defines nothing: they overlap
+// for VALARM one of its triggers; for VAVAILABILITY (RFC 7953, 7.2.2) itself. For others the RFC defines nothing: they overlap
 // all ranges.
 //
 // A rule for another calendar (RFC 7529) may give instances at any time after the
@@ -24,6 +24,9 @@ func (c *Calendar) overlaps(comp *ical.Component, r TimeRange, floating *caltime
 		return c.overlapsFreeBusy(comp, r, floating)
 	case "VALARM":
 		return c.overlapsAlarm(comp, r, floating)
+	case "VAVAILABILITY":
+		lo, hi, _, err := c.coverAvailability(comp, floating)
+		return err == nil && r.meets(lo, hi), err
 	}
 	return true, nil
 }

@@ -36,6 +36,8 @@ const (
 	ErrScale Error = "unsupported calendar scale in a recurrence rule"
 	// ErrZone: a time zone definition which cannot be used.
 	ErrZone Error = "not a usable time zone definition"
+	// ErrYear: a date of the year 0, which [Civil] does not have.
+	ErrYear Error = "a date of the year 0"
 	// ErrBudget: more steps than MaxSteps.
 	ErrBudget Error = "too many steps of recurrence"
 )

@@ -51,6 +51,7 @@ type Iterator struct {
 
 	start, from, until Civil
 	first              bool  // start is still to be given
+	plain              bool  // start is given only where the rule fits it
 	left               int64 // instances left by COUNT, or -1
 	k                  int64 // the number of the interval after the one loaded
 	empty, cycle       int   // empty intervals in a row, and how many mean that all others are empty too
@@ -180,6 +181,15 @@ func (r *Rule) Instances(start DateTime, zone *Zone, from Civil, b *Budget) Iter
 	if it.left < 0 && from > start.Civil {
 		it.k = it.intervalOf(from)
 	}
+	return it
+}
+
+// Exclusions returns what r excludes as the EXRULE (RFC 2445, 4.8.5.2) of such a
+// component: as [Rule.Instances], but start is among them, and counted, only if the
+// rule fits it.
+func (r *Rule) Exclusions(start DateTime, zone *Zone, from Civil, b *Budget) Iterator {
+	it := r.Instances(start, zone, from, b)
+	it.first, it.plain = false, true
 	return it
 }
 
@@ -333,7 +343,7 @@ func (it *Iterator) Next() (Civil, bool) {
 			break
 		}
 		it.empty = 0
-		if c <= it.start {
+		if c < it.start || c == it.start && !it.plain {
 			continue
 		}
 		if !it.spend() {

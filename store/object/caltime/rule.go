@@ -139,6 +139,9 @@ const (
 // Until returns UNTIL and whether there is one.
 func (r *Rule) Until() (DateTime, bool) { return r.until, r.hasUntil }
 
+// Endless reports whether r has neither COUNT nor UNTIL.
+func (r *Rule) Endless() bool { return r.count == 0 && !r.hasUntil }
+
 // ParseRule reads a RECUR value. Errors wrap ErrRule, or ErrScale.
 //
 // It is strict in the values, each of which must be in its range, and lenient

@@ -111,6 +111,9 @@ func parseDate(s string) (Civil, bool) {
 func ParseDate(s string) (DateTime, error) {
 	c, ok := parseDate(s)
 	if !ok {
+		if isYearZero(s) {
+			return DateTime{}, fmt.Errorf("%w: %w: %q", ErrValue, ErrYear, clip(s))
+		}
 		return DateTime{}, valueError("date", s)
 	}
 	return DateTime{c, DateOnly}, nil
@@ -137,7 +140,20 @@ func ParseDateTime(s string) (DateTime, error) {
 			return t, nil
 		}
 	}
+	if isYearZero(s) {
+		return DateTime{}, fmt.Errorf("%w: %w: %q", ErrValue, ErrYear, clip(s))
+	}
 	return DateTime{}, valueError("date-time", s)
+}
+
+// isYearZero reports whether s is a DATE or a DATE-TIME of the year 0, which the
+// format has and [Civil] has not. It is 4 years before one that has the same days.
+func isYearZero(s string) bool {
+	if len(s) < 8 || s[:4] != "0000" {
+		return false
+	}
+	_, err := ParseDateTime("0004" + s[4:])
+	return err == nil
 }
 
 // ParseDuration reads a DURATION: P15DT5H0M20S, -PT15M, P7W. Weeks may stand
