@@ -27,7 +27,7 @@ func getCTag(q *request, t *target, o *propOut) error {
 		return err
 	}
 	if t.kind() == kPrincipal {
-		return getHomeCTag(q, t, c, o)
+		return getHomeCTag(q, c, o)
 	}
 	o.text(`"` + c.CTag() + `"`)
 	return nil
@@ -35,22 +35,15 @@ func getCTag(q *request, t *target, o *propOut) error {
 
 // getHomeCTag changes with any collection of a home that the user may see:
 // Apple's clients look at nothing else to learn that one is gone.
-func getHomeCTag(q *request, t *target, home *store.Collection, o *propOut) error {
+func getHomeCTag(q *request, home *store.Collection, o *propOut) error {
 	sum := sha256.New()
-	for name, err := range home.Collections() {
-		if err != nil {
-			return err
-		}
-		res, err := q.h.store.Resource(join(t.res.Path, name))
-		if err != nil || !res.Kind.IsCollection() || !q.allowed(res, mayRead) {
-			continue
-		}
+	for res := range q.members(home) {
 		c, err := q.h.store.Collection(res.Path)
 		if err != nil {
 			continue // gone since
 		}
 		// a name holds no NUL
-		io.WriteString(sum, name+"\x00"+c.CTag()+"\x00")
+		io.WriteString(sum, base(res.Path)+"\x00"+c.CTag()+"\x00")
 		c.Close()
 	}
 	o.text(`"` + hex.EncodeToString(sum.Sum(nil)) + `"`)

@@ -21,7 +21,7 @@ func propWebDAV() []property {
 		{name: d("getlastmodified"), on: kAny, allprop: true, get: getLastModified},
 		{name: d("supportedlock"), on: kAny, allprop: true, get: getEmptyElement}, // no locks: RFC 4918, 15.10
 		{name: d("lockdiscovery"), on: kAny, allprop: true, get: getEmptyElement}, // RFC 4918, 15.8
-		{name: nSyncToken, on: kTagged, allprop: true, get: getSyncToken},
+		{name: nSyncToken, on: kTagged | kPrincipal, get: getSyncToken},
 		{name: d("supported-report-set"), on: kAny, get: getSupportedReportSet},
 		{name: d("add-member"), on: kCalendar | kAddressbook, refs: addMemberRef},
 		{name: nCurrentUserPrincipal, on: kAny, get: getCurrentUserPrincipal, refs: currentUserRef},
@@ -156,7 +156,13 @@ func getSyncToken(q *request, t *target, o *propOut) error {
 	if err != nil {
 		return err
 	}
-	if token := c.SyncToken(); token != "" {
+	token := c.SyncToken()
+	if t.kind() == kPrincipal {
+		if token, err = q.homeSyncToken(c); err != nil {
+			return err
+		}
+	}
+	if token != "" {
 		o.text(token)
 	}
 	return nil

@@ -159,18 +159,7 @@ func (q *request) walk(t *target, depth int, visit func(*target) error) error {
 	if t.kind()&kTagged != 0 {
 		return nil // no collections inside: RFC 4791, 4.2; RFC 6352, 5.2
 	}
-	for name, err := range c.Collections() {
-		if err != nil {
-			q.h.logf(levelWarning, "listing /%s: %v", join(t.res.Path, name), err)
-			continue
-		}
-		res, err := q.h.store.Resource(join(t.res.Path, name))
-		if err != nil || res.Kind == store.Object {
-			continue // gone since, or not for us
-		}
-		if !q.allowed(res, mayRead) {
-			continue
-		}
+	for res := range q.members(c) {
 		if err := q.walk(&target{res: res}, depth-1, visit); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func reports() []report {
 	cr := func(local string) davxml.Name { return davxml.Name{Space: davxml.CardDAV, Local: local} }
 	return []report{
 		{name: d("expand-property"), on: kAny, serve: (*request).expandProperty},
-		{name: d("sync-collection"), on: kCalendar | kAddressbook, serve: (*request).syncCollection},
+		{name: d("sync-collection"), on: kCalendar | kAddressbook | kPrincipal, serve: (*request).syncCollection},
 		{name: c("calendar-multiget"), on: kCalendar | kCalObject, serve: (*request).calendarMultiget},
 		{name: c("calendar-query"), on: kCalendar | kCalObject, serve: (*request).calendarQuery},
 		{name: c("free-busy-query"), on: kCalendar, serve: (*request).freeBusyQuery},

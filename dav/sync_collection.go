@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,23 +16,28 @@ func (q *request) syncCollection(root *davxml.Element) error {
 	if d := q.r.Header.Get("Depth"); d != "" && d != "0" && d != "1" { // RFC 6578, 3.3; Apple sends 1
 		return refuse(http.StatusBadRequest, "Depth %q", d)
 	}
-	token := strings.TrimSpace(root.Child(nSyncToken).Text())
-	limit := 0
+	s := &syncer{request: q}
 	if l := root.Child(nLimit); l != nil { // RFC 5323, 5.17
 		n, err := strconv.Atoi(strings.TrimSpace(l.Child(nDAVNresults).Text()))
 		if err != nil || n < 1 {
 			return refuse(http.StatusBadRequest, "limit")
 		}
-		limit = n
+		s.limit = n
 	}
 	switch level := strings.TrimSpace(root.Child(nSyncLevel).Text()); level {
-	case "1", "infinite", "": // nothing lies deeper in a calendar or an address book
+	case "1", "":
+	case "infinite":
+		s.infinite = true
 	default:
 		return refuse(http.StatusBadRequest, "sync-level %q", level)
 	}
-	a, err := q.readAsked(root)
-	if err != nil {
+	var err error
+	if s.asked, err = q.readAsked(root); err != nil {
 		return err
+	}
+	token := strings.TrimSpace(root.Child(nSyncToken).Text())
+	if q.kind() == kPrincipal {
+		return s.home(token)
 	}
 	c, err := q.h.store.Collection(q.path)
 	if err != nil {
@@ -42,44 +48,83 @@ func (q *request) syncCollection(root *davxml.Element) error {
 	if err != nil {
 		return err
 	}
-	now := c.SyncToken()
-	m := q.newMultistatus()
-	n := 0
+	s.m = q.newMultistatus()
+	now, err := s.changes(c, changes)
+	if err != nil {
+		return err
+	}
+	return s.close(now)
+}
+
+// syncer writes the changes of one collection, or of all in a home.
+type syncer struct {
+	*request
+	m        *multistatus
+	asked    *asked
+	infinite bool // also what is in the collections of a home
+	limit    int  // of responses; 0: none
+	written  int
+	cut      bool // there is more than the limit allows
+}
+
+// full reports whether one more response would be more than the client wants;
+// the answer then ends with what is there (RFC 6578, 3.6).
+func (s *syncer) full() bool {
+	if s.limit > 0 && s.written == s.limit {
+		s.cut = true
+	}
+	return s.cut
+}
+
+// changes writes the changes of a collection and returns the token from which
+// the client goes on.
+func (s *syncer) changes(c *store.Collection, changes iter.Seq[*store.Change]) (token string, err error) {
+	token = c.SyncToken()
+	last := ""
 	for ch := range changes {
-		if limit > 0 && n == limit { // RFC 6578, 3.6
-			if err := m.truncated(davxml.EscapePath(q.collectionHref(q.path))); err != nil {
+		if s.full() {
+			// nothing of this collection was written: the token before the
+			// first change is not known here, so the caller keeps its own
+			return last, nil
+		}
+		if err := s.change(c, ch); err != nil {
+			return "", err
+		}
+		if s.limit > 0 {
+			last = ch.Token()
+		}
+	}
+	return token, c.Err()
+}
+
+// change writes one change.
+func (s *syncer) change(c *store.Collection, ch *store.Change) error {
+	s.written++
+	t := &target{res: store.Resource{Path: join(c.Path(), ch.Name), Kind: store.Object, In: c.Kind()}, coll: c, rec: &ch.Record}
+	href := davxml.EscapePath(s.href(t.res.Path))
+	if !ch.Removed && s.asked.data {
+		if err := s.asked.load(t); err != nil {
+			if !gone(err) {
 				return err
 			}
-			break
+			ch.Removed = true
 		}
-		n++
-		if limit > 0 && n == limit {
-			now = ch.Token()
-		}
-		t := &target{res: store.Resource{Path: join(q.path, ch.Name), Kind: store.Object, In: c.Kind()}, coll: c, rec: &ch.Record}
-		href := davxml.EscapePath(q.href(t.res.Path))
-		if !ch.Removed && a.data {
-			if err := a.load(t); err != nil {
-				if !gone(err) {
-					return err
-				}
-				ch.Removed = true
-			}
-		}
-		if ch.Removed {
-			err = m.status(href, http.StatusNotFound)
-		} else {
-			err = m.object(href, t, a)
-		}
-		if err != nil {
+	}
+	if ch.Removed {
+		return s.m.status(href, http.StatusNotFound)
+	}
+	return s.m.object(href, t, s.asked)
+}
+
+// close ends the answer with the token, and before it says if there is more.
+func (s *syncer) close(token string) error {
+	if s.cut {
+		if err := s.m.truncated(davxml.EscapePath(s.collectionHref(s.path))); err != nil {
 			return err
 		}
 	}
-	if err := c.Err(); err != nil {
-		return err
+	if token != "" {
+		s.m.x.Element(nSyncToken, token)
 	}
-	if now != "" {
-		m.x.Element(nSyncToken, now)
-	}
-	return m.close()
+	return s.m.close()
 }

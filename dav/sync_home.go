@@ -1,0 +1,205 @@
+package dav
+
+import (
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"inetdav/dav/davxml"
+	"inetdav/store"
+)
+
+// The synchronization of a home (RFC 6578, 3.3 and 3.5): its members are
+// collections, and with sync-level infinite what is in them too. Its token is
+// made of theirs, so nothing more is to be remembered, and where a client is cut
+// short each collection goes on from where it was:
+//
+//	data:,home/work=4f1c...-660e...&play=...
+
+const (
+	homeToken  = "data:,home/"
+	childToken = "data:,"
+	// MaxHomeToken bounds the token of a home, in bytes: one of more
+	// collections has none.
+	MaxHomeToken = 16 << 10
+)
+
+// position is how far a client has come in a collection.
+type position struct{ name, token string }
+
+// joinPositions makes the token of a home.
+func joinPositions(ps []position) string {
+	var b strings.Builder
+	b.WriteString(homeToken)
+	for i, p := range ps {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(p.name) + "=" + strings.TrimPrefix(p.token, childToken))
+	}
+	return b.String()
+}
+
+// splitPositions is its inverse.
+func splitPositions(token string) ([]position, error) {
+	rest, ok := strings.CutPrefix(token, homeToken)
+	if !ok || len(token) > MaxHomeToken {
+		return nil, store.ErrSyncToken
+	}
+	var ps []position
+	for rest != "" {
+		var part string
+		part, rest, _ = strings.Cut(rest, "&")
+		name, tail, ok := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if !ok || err != nil || name == "" {
+			return nil, store.ErrSyncToken
+		}
+		ps = append(ps, position{name, childToken + tail})
+	}
+	return ps, nil
+}
+
+// members yields the collections in a collection that the user may read.
+func (q *request) members(in *store.Collection) iter.Seq[store.Resource] {
+	return func(yield func(store.Resource) bool) {
+		for name, err := range in.Collections() {
+			path := join(in.Path(), name)
+			if err != nil {
+				q.h.logf(levelWarning, "listing /%s: %v", path, err)
+				continue
+			}
+			res, err := q.h.store.Resource(path)
+			if err != nil || !res.Kind.IsCollection() || !q.allowed(res, mayRead) {
+				continue // gone since, or not for us
+			}
+			if !yield(res) {
+				return
+			}
+		}
+	}
+}
+
+// homeSyncToken is the token of this moment; "" where a collection has none or
+// there are too many.
+func (q *request) homeSyncToken(home *store.Collection) (string, error) {
+	var ps []position
+	for res := range q.members(home) {
+		c, err := q.h.store.Collection(res.Path)
+		if err != nil {
+			if gone(err) {
+				continue
+			}
+			return "", err
+		}
+		if kindOf(res)&(kCalendar|kAddressbook) != 0 && c.SyncToken() == "" {
+			c.Close()
+			return "", nil
+		}
+		ps = append(ps, position{base(res.Path), c.SyncToken()})
+		c.Close()
+	}
+	token := joinPositions(ps)
+	if len(token) > MaxHomeToken {
+		return "", nil
+	}
+	return token, nil
+}
+
+// home writes what has changed in a home since the token.
+func (s *syncer) home(token string) error {
+	var old []position
+	if token != "" {
+		var err error
+		if old, err = splitPositions(token); err != nil {
+			return err
+		}
+	}
+	known := map[string]string{}
+	for _, p := range old {
+		known[p.name] = p.token
+	}
+	home, err := s.h.store.Collection(s.path)
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	s.m = s.newMultistatus()
+	var now []position
+	for res := range s.members(home) {
+		name := base(res.Path)
+		before, seen := known[name]
+		delete(known, name)
+		after, err := s.member(res, before, seen)
+		if err != nil {
+			return err
+		}
+		if after.name != "" {
+			now = append(now, after)
+		}
+	}
+	for _, p := range old {
+		if _, left := known[p.name]; !left {
+			continue
+		}
+		if s.full() {
+			now = append(now, p)
+			continue
+		}
+		s.written++
+		if err := s.m.status(davxml.EscapePath(s.collectionHref(join(s.path, p.name))), http.StatusNotFound); err != nil {
+			return err
+		}
+	}
+	if token = joinPositions(now); len(token) > MaxHomeToken {
+		return refuse(http.StatusInsufficientStorage, "too many collections for a sync-token")
+	}
+	return s.close(token)
+}
+
+// member writes what has changed in a collection of the home, and returns how
+// far the client then is; without a name where it has not heard of it.
+func (s *syncer) member(res store.Resource, before string, seen bool) (position, error) {
+	p := position{base(res.Path), before}
+	c, err := s.h.store.Collection(res.Path)
+	if err != nil {
+		if gone(err) {
+			return position{}, nil
+		}
+		return position{}, err
+	}
+	defer c.Close()
+	synced := s.infinite && c.Kind() != store.Subscribed && kindOf(res)&kTagged != 0
+	since := before
+	if !seen || since == childToken {
+		since = ""
+	}
+	var changes iter.Seq[*store.Change]
+	if synced { // before anything of this collection is written
+		if changes, err = c.Changes(since); err != nil {
+			return position{}, err
+		}
+	}
+	if !seen {
+		if s.full() {
+			return position{}, nil
+		}
+		s.written++
+		if err := s.m.response(&target{res: res, coll: c}, s.asked.names, s.asked.minimal); err != nil {
+			return position{}, err
+		}
+		p.token = childToken
+	}
+	switch {
+	case synced:
+		token, err := s.changes(c, changes)
+		if token != "" {
+			p.token = token
+		}
+		return p, err
+	case !s.cut:
+		p.token = c.SyncToken()
+	}
+	return p, nil
+}
