@@ -49,7 +49,9 @@
 //
 // Errors are those of webdav.NewHTTPError, with the precondition elements of
 // RFC 4791, 5.3.2.1 and RFC 6352, 6.3.2.1 in them; see fail. Their text names
-// paths in the store and is sent to the client by go-webdav.
+// paths in the store and is sent to the client by go-webdav. What is locked by
+// WebDAV's LOCK, which package dav speaks and go-webdav does not, cannot be
+// changed through a Backend: 423.
 package backend
 
 import (

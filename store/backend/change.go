@@ -78,10 +78,13 @@ func (b *Backend) put(ctx context.Context, p string, body *bytes.Reader, sum obj
 		if err := condition(tx, p, ifMatch, ifNoneMatch); err != nil {
 			return err
 		}
+		_, err := tx.Resource(p)
+		if err := unlocked(tx, p, errors.Is(err, fs.ErrNotExist)); err != nil {
+			return err
+		}
 		if err := under(tx); err != nil {
 			return err
 		}
-		var err error
 		if s.created, err = tx.Put(p, staged, sum); err != nil {
 			return err
 		}
@@ -90,6 +93,20 @@ func (b *Backend) put(ctx context.Context, p string, body *bytes.Reader, sum obj
 		return err
 	})
 	return s, err
+}
+
+// unlocked fails if a lock of WebDAV forbids to change what is at p, or, if
+// member is set, to make or remove it as a member of its collection (RFC 4918,
+// 7 and 7.4). No lock token reaches a Backend, so that who holds the lock is
+// refused as well.
+func unlocked(tx *store.Tx, p string, member bool) error {
+	collection, _ := split(p)
+	for _, l := range tx.WriteLocks(time.Now()) {
+		if l.Covers(p) || within(l.Root, p) || member && l.Root == collection {
+			return refuse(http.StatusLocked, "locked")
+		}
+	}
+	return nil
 }
 
 // bare is an entity tag without its quotes.
@@ -256,6 +273,9 @@ func (b *Backend) mkcol(ctx context.Context, p string, props store.Props) error 
 		case r.Kind != store.Plain:
 			return notInside(props.Kind())
 		}
+		if err := unlocked(tx, p, true); err != nil {
+			return err
+		}
 		return tx.Mkcol(p, props)
 	})
 }
@@ -282,6 +302,9 @@ func (b *Backend) deleteKind(ctx context.Context, p string, accept func(store.Re
 		}
 		if !accept(r) {
 			return refuse(http.StatusForbidden, "not of the kind that is to be deleted")
+		}
+		if err := unlocked(tx, p, true); err != nil {
+			return err
 		}
 		return tx.Delete(p)
 	})

@@ -249,6 +249,9 @@ func (b *Backend) RemoveAll(ctx context.Context, name string, opts *webdav.Remov
 			if err := condition(tx, p, opts.IfMatch, opts.IfNoneMatch); err != nil {
 				return err
 			}
+			if err := unlocked(tx, p, true); err != nil {
+				return err
+			}
 			return tx.Delete(p)
 		})
 	})
@@ -302,6 +305,12 @@ func (b *Backend) transfer(ctx context.Context, name, dest string, move, noOverw
 		}
 		return b.store.Update(ctx, func(tx *store.Tx) error {
 			replaced, err := ready(tx, from, to, move, noOverwrite)
+			if err == nil {
+				err = unlocked(tx, to, !replaced)
+			}
+			if err == nil && move {
+				err = unlocked(tx, from, true)
+			}
 			if err != nil {
 				return err
 			}
