@@ -72,6 +72,8 @@ type handler struct {
 	permitDelete bool                      // [rights] permit_delete_collection
 	permitOver   bool                      // [rights] permit_overwrite_collection
 	strict       bool                      // [storage] strict_preconditions
+
+	now func() time.Time // when locks begin and end
 }
 
 // New returns the handler.
@@ -87,6 +89,7 @@ func New(o Options) (http.Handler, error) {
 		permitDelete: c.Bool("rights", "permit_delete_collection"),
 		permitOver:   c.Bool("rights", "permit_overwrite_collection"),
 		strict:       c.Bool("storage", "strict_preconditions"),
+		now:          time.Now,
 	}, nil
 }
 
@@ -102,13 +105,15 @@ type request struct {
 	res    store.Resource
 	wrote  bool          // the status is out
 	zones  caltime.Zones // read for this request
+	locks  lockTable
+
+	discard func() // what was staged, if the change does not come to it; nil: nothing
 }
 
 const contentXML = "application/xml; charset=utf-8"
 
-// davHeader names the compliance classes (RFC 4918, 10.1). Class 2 is missing:
-// a lock that one process takes and no file remembers would be a lie.
-const davHeader = "1, 3, calendar-access, addressbook, extended-mkcol"
+// davHeader names the compliance classes (RFC 4918, 10.1).
+const davHeader = "1, 2, 3, calendar-access, addressbook, extended-mkcol"
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range h.headers {
@@ -165,12 +170,20 @@ func (q *request) serve() error {
 	if change == nil { // answered by preparing alone
 		return nil
 	}
+	if q.discard != nil {
+		defer q.discard()
+	}
 	var a answer
 	err = h.store.Update(q.r.Context(), func(tx *store.Tx) error {
 		if err := q.ifHeader(tx); err != nil {
 			return err
 		}
-		a, err = change(tx)
+		if a, err = q.locked(tx); err != nil || a.body != nil {
+			return err
+		}
+		if a, err = change(tx); err == nil {
+			q.endLocks(tx)
+		}
 		return err
 	})
 	if err != nil {
@@ -224,6 +237,8 @@ func methods() []method {
 		{name: "DELETE", on: kAny, needs: mayWrite, prepare: (*request).delete},
 		{name: "COPY", on: kObject | kCollection, needs: mayRead, prepare: (*request).copy},
 		{name: "MOVE", on: kObject | kCollection, needs: mayWrite, prepare: (*request).move},
+		{name: "LOCK", on: (kAny | kNone) &^ kRoot, needs: mayWrite, prepare: (*request).lock},
+		{name: "UNLOCK", on: kAny &^ kRoot, needs: mayRead, prepare: (*request).unlock},
 		{name: "MKCOL", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcol},
 		{name: "MKCALENDAR", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcalendar},
 		{name: "PROPFIND", on: kAny, needs: mayRead, read: (*request).propfind},

@@ -21,8 +21,9 @@ type state interface {
 
 // ifHeader evaluates the If header (RFC 4918, 10.4): lists of conditions, each
 // of which may be true, for the resource of the request or for one that is
-// named. There are no locks, so the state tokens that can match are sync tokens
-// (RFC 6578, 5). It fails with 412 where no list is true.
+// named. The state tokens that can match are those of locks and sync tokens
+// (RFC 6578, 5). It fails with 412 where no list is true. All state tokens are
+// submitted, whatever becomes of their lists (RFC 4918, 10.4.1).
 func (q *request) ifHeader(s state) error {
 	h, ok := list(q.r.Header, "If")
 	if !ok {
@@ -39,7 +40,11 @@ func (q *request) ifHeader(s state) error {
 			if any {
 				return nil
 			}
-			return refuse(http.StatusPreconditionFailed, "If %s", h)
+			e := refuse(http.StatusPreconditionFailed, "If %s", h)
+			if q.locks.refresh {
+				e.Cond = nLockTokenMatches // RFC 4918, 9.10.6
+			}
+			return e
 		case c == '<':
 			tag, ok := p.until('<', '>')
 			if !ok {
@@ -105,12 +110,21 @@ func (q *request) ifList(p *ifParser, s state, path string, onServer bool) (bool
 // ifToken compares a state token. Of a resource that does not exist none is
 // true (RFC 4918, 10.4.4).
 func (q *request) ifToken(s state, path string, onServer bool, token string) (bool, error) {
+	q.locks.tokens = append(q.locks.tokens, token)
 	if !onServer {
 		return false, nil
 	}
 	r, err := s.Resource(path)
-	if err != nil || kindOf(r)&(kCalendar|kAddressbook) == 0 {
+	if err != nil {
 		return false, absent(err)
+	}
+	for _, l := range q.covering(path) {
+		if l.Token == token {
+			return true, nil
+		}
+	}
+	if kindOf(r)&(kCalendar|kAddressbook) == 0 {
+		return false, nil
 	}
 	c, err := s.Collection(path)
 	if err != nil {

@@ -65,11 +65,25 @@ var (
 	nUnauthenticated     = davxml.Name{Space: davxml.DAV, Local: "unauthenticated"}
 	nSupportedCollationE = davxml.Name{Space: davxml.CalDAV, Local: "supported-collation"}
 	nCardCollation       = davxml.Name{Space: davxml.CardDAV, Local: "supported-collation"}
+	nActivelock          = davxml.Name{Space: davxml.DAV, Local: "activelock"}
+	nDepth               = davxml.Name{Space: davxml.DAV, Local: "depth"}
+	nExclusive           = davxml.Name{Space: davxml.DAV, Local: "exclusive"}
+	nLockentry           = davxml.Name{Space: davxml.DAV, Local: "lockentry"}
+	nLockinfo            = davxml.Name{Space: davxml.DAV, Local: "lockinfo"}
+	nLockroot            = davxml.Name{Space: davxml.DAV, Local: "lockroot"}
+	nLockscope           = davxml.Name{Space: davxml.DAV, Local: "lockscope"}
+	nLocktoken           = davxml.Name{Space: davxml.DAV, Local: "locktoken"}
+	nLocktype            = davxml.Name{Space: davxml.DAV, Local: "locktype"}
+	nShared              = davxml.Name{Space: davxml.DAV, Local: "shared"}
+	nTimeout             = davxml.Name{Space: davxml.DAV, Local: "timeout"}
+	nWrite               = davxml.Name{Space: davxml.DAV, Local: "write"}
+	nOwner               = davxml.Name{Space: davxml.DAV, Local: "owner"}
 
 	// properties
 	nResourcetype         = davxml.Name{Space: davxml.DAV, Local: "resourcetype"}
 	nDisplayname          = davxml.Name{Space: davxml.DAV, Local: "displayname"}
 	nGetetag              = davxml.Name{Space: davxml.DAV, Local: "getetag"}
+	nLockdiscovery        = davxml.Name{Space: davxml.DAV, Local: "lockdiscovery"}
 	nSyncToken            = davxml.Name{Space: davxml.DAV, Local: "sync-token"}
 	nCurrentUserPrincipal = davxml.Name{Space: davxml.DAV, Local: "current-user-principal"}
 	nComponentSet         = davxml.Name{Space: davxml.CalDAV, Local: "supported-calendar-component-set"}
@@ -83,6 +97,9 @@ var (
 	nSupportedReportCond   = davxml.Name{Space: davxml.DAV, Local: "supported-report"}
 	nValidSyncToken        = davxml.Name{Space: davxml.DAV, Local: "valid-sync-token"}
 	nNumberOfMatches       = davxml.Name{Space: davxml.DAV, Local: "number-of-matches-within-limits"}
+	nLockTokenSubmitted    = davxml.Name{Space: davxml.DAV, Local: "lock-token-submitted"}
+	nLockTokenMatches      = davxml.Name{Space: davxml.DAV, Local: "lock-token-matches-request-uri"}
+	nNoConflictingLock     = davxml.Name{Space: davxml.DAV, Local: "no-conflicting-lock"}
 	nNeedPrivileges        = davxml.Name{Space: davxml.DAV, Local: "need-privileges"}
 	nSupportedCalData      = davxml.Name{Space: davxml.CalDAV, Local: "supported-calendar-data"}
 	nValidCalData          = davxml.Name{Space: davxml.CalDAV, Local: "valid-calendar-data"}

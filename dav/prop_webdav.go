@@ -19,8 +19,8 @@ func propWebDAV() []property {
 		{name: d("getcontenttype"), on: kObject | kTagged, allprop: true, get: getContentType},
 		{name: d("getcontentlength"), on: kObject, allprop: true, get: getContentLength},
 		{name: d("getlastmodified"), on: kAny, allprop: true, get: getLastModified},
-		{name: d("supportedlock"), on: kAny, allprop: true, get: getEmptyElement}, // no locks: RFC 4918, 15.10
-		{name: d("lockdiscovery"), on: kAny, allprop: true, get: getEmptyElement}, // RFC 4918, 15.8
+		{name: d("supportedlock"), on: kAny &^ kRoot, allprop: true, get: getSupportedLock},
+		{name: nLockdiscovery, on: kAny &^ kRoot, allprop: true, get: getLockDiscovery},
 		{name: nSyncToken, on: kTagged | kPrincipal, get: getSyncToken},
 		{name: d("supported-report-set"), on: kAny, get: getSupportedReportSet},
 		{name: d("add-member"), on: kCalendar | kAddressbook, refs: addMemberRef},

@@ -141,6 +141,7 @@ func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.discard = staged.Discard
 	return &newObject{staged, sum}, nil
 }
 
@@ -314,6 +315,7 @@ func (q *request) putNew(in store.Resource) (change, error) {
 		}
 		return nil, bodyError(err)
 	}
+	q.discard = staged.Discard
 	return func(tx *store.Tx) (answer, error) {
 		defer staged.Discard()
 		if err := q.putCondition(tx); err != nil {
@@ -388,6 +390,7 @@ func (q *request) putCollection(asked *kind) (change, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.discard = staged.Discard
 	if err := q.stageObjects(staged, b, calendar); err != nil {
 		staged.Discard()
 		return nil, err

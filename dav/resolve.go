@@ -198,7 +198,7 @@ func (q *request) resolve() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrName):
 		// reading what cannot be there finds nothing; writing it is refused
-		if m := q.r.Method; m == "PUT" || m == "MKCOL" || m == "MKCALENDAR" {
+		if m := q.r.Method; m == "PUT" || m == "LOCK" || m == "MKCOL" || m == "MKCALENDAR" {
 			if errors.Is(err, store.ErrName) || !printable(q.path) {
 				return refuse(http.StatusBadRequest, "%w", err)
 			}

@@ -270,9 +270,11 @@ func FuzzParseWriteLocks(f *testing.F) {
 			t.Fatalf("%d locks become %d: %v", len(w), len(again), err)
 		}
 		for i := range w {
-			if a, b := w[i], again[i]; !a.Expires.Equal(b.Expires) {
+			a, b := w[i], again[i]
+			if !a.Expires.Equal(b.Expires) {
 				t.Fatalf("%v becomes %v", a.Expires, b.Expires)
-			} else if a.Expires, b.Expires = b.Expires, b.Expires; a != b {
+			}
+			if a.Expires = b.Expires; a != b {
 				t.Fatalf("%+v becomes %+v", a, b)
 			}
 		}
