@@ -21,6 +21,7 @@ const (
 	noCollation  = "it drops the collation (RFC 4791, 9.7.5; RFC 6352, 10.5.4)"
 	noNegation   = "it drops negate-condition (RFC 4791, 9.7.5)"
 	plainType    = "it names no charset and no component"
+	noLocks      = "it knows no locks (RFC 4918, 6 and 7)"
 	allowed      = "what is allowed is what its handler implements for the URL; ours says what we implement"
 )
 
@@ -78,6 +79,7 @@ var differences = []difference{
 	{"cal object", "* getcontentlength", "274", "219", "each says what its own GET sends"},
 	{"cal allprop", "* C:calendar-data", "lines of 1.ics, in another order", "", "RFC 4791, 9.6: calendar-data is no property, but asked for in reports; it treats it as one"},
 	{"cal allprop", "* current-user-principal", "href(/cal/)", "", "RFC 5397, 3: not returned for allprop"},
+	{"cal allprop", "* supportedlock", "", "lockentry(*", noLocks},
 	{"cal options", "status", "204", "200", "both may be (RFC 9110, 9.3.7)"},
 	{"cal options", "header Allow", "OPTIONS, HEAD, GET, PUT, DELETE, PROPFIND", "OPTIONS, *", allowed},
 	{"cal options", "header DAV", "1, 3, calendar-access", "1, *3, calendar-access, addressbook, extended-mkcol", "one handler for both, and MKCOL with a body is announced (RFC 5689, 3.1)"},
@@ -138,6 +140,8 @@ var differences = []difference{
 	{"card copy", "condition", "", "CR:no-uid-conflict*", "it does not know COPY of address objects"},
 
 	// files
+	{"file lock", "status", "405", "200", noLocks},
+	{"file lock", "body", "", "prop", noLocks},
 	{"file options", "status", "204", "200", "both may be (RFC 9110, 9.3.7)"},
 	{"file options", "header Allow", "OPTIONS, DELETE, PROPFIND, COPY, MOVE, HEAD, GET, PUT", "OPTIONS, *", allowed},
 	{"file options", "header DAV", "1, 3", "1, *3, calendar-access, addressbook, extended-mkcol", "one handler for all"},
