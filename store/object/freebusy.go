@@ -279,10 +279,13 @@ func (f *FreeBusy) Append(dst []byte) []byte {
 	return append(dst, "END:VFREEBUSY\r\nEND:VCALENDAR\r\n"...)
 }
 
-// Timezone returns the zone that an object with a VTIMEZONE defines, as
+// Timezone returns the zone that an object with a single VTIMEZONE defines, as
 // CALDAV:calendar-timezone and CALDAV:timezone have it (RFC 4791, 5.2.2 and 9.8).
 // Errors wrap ErrSyntax.
 func (c *Calendar) Timezone() (*caltime.Zone, error) {
+	if n := len(c.Root.Components); n > 1 {
+		return nil, fmt.Errorf("%w: %d components where a VTIMEZONE belongs", ErrSyntax, n)
+	}
 	i := slices.IndexFunc(c.Root.Components, func(comp *ical.Component) bool { return comp.Name == "VTIMEZONE" })
 	if i < 0 {
 		return nil, fmt.Errorf("%w: no VTIMEZONE", ErrSyntax)

@@ -12,6 +12,7 @@
 //	filter.go      filters as plain structs; match.go the full test;
 //	               decide.go the test against a summary; collation.go texts
 //	select.go      CalendarData, AddressData: the parts a client asked for
+//	convert.go     Card.Convert: vCard 3.0 and 4.0; convertvalue.go their values
 //	split.go       one stream into objects; export.go objects into one stream
 //	zones.go, instances.go, timerange.go, expand.go, freebusy.go, availability.go
 //	               everything about time
@@ -142,25 +143,40 @@ func cardOf(roots []*ical.Component, err error) (*Card, error) {
 }
 
 // Component returns the type of the object: the name of its first component
-// that is no VTIMEZONE, or "".
+// that is no VTIMEZONE, or "". Those that are not standard (X-) count only where
+// there are no others.
 func (c *Calendar) Component() string {
-	for _, comp := range c.Root.Components {
-		if comp.Name != "VTIMEZONE" {
-			return comp.Name
-		}
+	if comp := c.first(); comp != nil {
+		return comp.Name
 	}
 	return ""
 }
 
-// UID returns the UID of the first component that is no VTIMEZONE, unescaped.
+// UID returns the UID of the component that Component names, unescaped.
 func (c *Calendar) UID() string {
-	for _, comp := range c.Root.Components {
-		if comp.Name != "VTIMEZONE" {
-			return uid(comp)
-		}
+	if comp := c.first(); comp != nil {
+		return uid(comp)
 	}
 	return ""
 }
+
+// first is the component by which the object goes, or nil.
+func (c *Calendar) first() *ical.Component {
+	var first *ical.Component
+	for _, comp := range c.Root.Components {
+		switch {
+		case comp.Name == "VTIMEZONE":
+		case !isPrivate(comp.Name):
+			return comp
+		case first == nil:
+			first = comp
+		}
+	}
+	return first
+}
+
+// isPrivate reports whether a component is not a standard one (RFC 4791, 5.3.3).
+func isPrivate(name string) bool { return strings.HasPrefix(name, "X-") }
 
 // UID returns the card's UID, unescaped.
 func (c *Card) UID() string { return uid(c.Root) }
@@ -199,8 +215,11 @@ func (c *Calendar) Check() error {
 	if err := checkNames(c.Root, "VCALENDAR", 0); err != nil {
 		return err
 	}
-	var first *ical.Component
-	var id string
+	first := c.first()
+	if first == nil {
+		return fmt.Errorf("%w: no component besides time zones", ErrObject)
+	}
+	id := uid(first)
 	for _, comp := range c.Root.Components {
 		if comp.Name == "VTIMEZONE" {
 			if strings.TrimSpace(comp.Value("TZID")) == "" {
@@ -218,9 +237,8 @@ func (c *Calendar) Check() error {
 		if len(u) > MaxUID {
 			return fmt.Errorf("%w: UID too long", ErrObject)
 		}
-		if first == nil {
-			first, id = comp, u
-			continue
+		if isPrivate(comp.Name) && !isPrivate(first.Name) {
+			continue // RFC 4791, 5.3.3: it may be beside anything
 		}
 		if comp.Name != first.Name {
 			return fmt.Errorf("%w: %s beside %s", ErrObject, clip(comp.Name), clip(first.Name))
@@ -228,9 +246,6 @@ func (c *Calendar) Check() error {
 		if u != id {
 			return fmt.Errorf("%w: components with different UIDs, %q and %q", ErrObject, clip(id), clip(u))
 		}
-	}
-	if first == nil {
-		return fmt.Errorf("%w: no component besides time zones", ErrObject)
 	}
 	return c.checkTimes()
 }

@@ -139,15 +139,16 @@ func summarizeCalendar(b []byte) (Summary, error) {
 		return broken(), err
 	}
 	s := Summary{Start: NoStart, End: NoEnd}
-	var first *ical.Component
+	first := c.first()
+	if first != nil {
+		// A clone, so that a summary does not keep the whole object in memory.
+		s.Component, s.UID = first.Name, strings.Clone(uid(first))
+	}
 	for _, comp := range c.Root.Components {
 		switch {
 		case comp.Name == "VTIMEZONE":
 			s.Flags |= HasTimezone
-		case first == nil:
-			first = comp
-			// A clone, so that a summary does not keep the whole object in memory.
-			s.Component, s.UID = comp.Name, strings.Clone(uid(comp))
+		case comp == first:
 		default:
 			s.Flags |= Several
 			if comp.Name != first.Name {
