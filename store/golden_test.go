@@ -38,7 +38,7 @@ func TestFormat(t *testing.T) {
 		name, want string
 		b          []byte
 	}{
-		{"index", "fd82991d264055de", m.b},
+		{"index", "a1b0c5327f681400", m.b},
 		{"log", "dfc3fed96d8c1092", log},
 	} {
 		digest := sha256.Sum256(test.b)

@@ -93,7 +93,7 @@ const (
 	formatVersion = 1
 	// summaryVersion is raised whenever package object says something else
 	// about the same bytes.
-	summaryVersion = 1
+	summaryVersion = 2
 )
 
 // Names that are not objects'.
