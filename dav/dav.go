@@ -112,7 +112,9 @@ type request struct {
 
 const contentXML = "application/xml; charset=utf-8"
 
-// davHeader names the compliance classes (RFC 4918, 10.1).
+// davHeader names the compliance classes (RFC 4918, 10.1). It does not say
+// access-control (RFC 3744, 7.2), which would promise that the ACL method changes
+// what it is sent to: the rights are the administrator's, and can only be read.
 const davHeader = "1, 2, 3, calendar-access, addressbook, extended-mkcol"
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -221,6 +223,7 @@ type method struct {
 	name  string
 	on    kind   // the kinds of resource that it may be sent to
 	needs letter // checked before a 405 tells that the resource exists
+	quiet bool   // left out of Allow: it is understood, and always refused
 	// one of these two
 	read    func(*request) error
 	prepare func(*request) (change, error)
@@ -243,6 +246,7 @@ func methods() []method {
 		{name: "MKCALENDAR", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcalendar},
 		{name: "PROPFIND", on: kAny, needs: mayRead, read: (*request).propfind},
 		{name: "PROPPATCH", on: kAny, needs: mayWrite, prepare: (*request).proppatch},
+		{name: "ACL", on: kAny, needs: mayWrite, quiet: true, prepare: (*request).acl},
 		{name: "REPORT", on: kAny, needs: mayRead, read: (*request).report},
 	}
 }
@@ -260,7 +264,7 @@ func (h *handler) method(name string) *method {
 func (h *handler) allow(k kind) string {
 	var b strings.Builder
 	for i := range h.methods {
-		if m := &h.methods[i]; m.on&k != 0 {
+		if m := &h.methods[i]; m.on&k != 0 && !m.quiet {
 			if b.Len() > 0 {
 				b.WriteString(", ")
 			}

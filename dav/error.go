@@ -22,6 +22,7 @@ type Error struct {
 	Status int
 	Cond   davxml.Name // zero: the status says it all
 	Href   string      // a path shown inside Cond, where its definition has a DAV:href
+	Lacks  davxml.Name // the privilege on Href that DAV:need-privileges tells of
 	Err    error
 }
 
@@ -102,11 +103,19 @@ func (q *request) fail(err error) {
 	x := davxml.NewWriter(q.w)
 	x.Header()
 	x.Start(nError)
-	if e.Href != "" {
+	switch {
+	case e.Lacks != davxml.Name{}: // RFC 3744, 7.1.1
+		x.Start(e.Cond)
+		x.Start(nResource)
+		x.Href(q.href(e.Href))
+		writePrivilege(x, e.Lacks)
+		x.End(nResource)
+		x.End(e.Cond)
+	case e.Href != "":
 		x.Start(e.Cond)
 		x.Href(q.href(e.Href))
 		x.End(e.Cond)
-	} else {
+	default:
 		x.Empty(e.Cond)
 	}
 	x.End(nError)

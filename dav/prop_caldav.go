@@ -13,7 +13,7 @@ func propCalDAV() []property {
 	c := func(local string) davxml.Name { return davxml.Name{Space: davxml.CalDAV, Local: local} }
 	return []property{
 		{name: c("calendar-home-set"), on: kPrincipal, refs: principalRef},
-		{name: c("calendar-user-address-set"), on: kPrincipal, get: getCalendarUserAddressSet},
+		{name: nUserAddressSet, on: kPrincipal, get: getCalendarUserAddressSet},
 		{name: nComponentSet, on: kCalendar | kSubscribed, get: getComponentSet, set: setComponentSet},
 		{name: c("supported-calendar-data"), on: kCalendar, get: getSupportedCalendarData},
 		{name: c("supported-collation-set"), on: kCalendar, get: getSupportedCollationSet},
@@ -33,17 +33,23 @@ func setTimezone(p *proppatch, e *davxml.Element) error {
 	return setText(nCalendarTimezone)(p, e)
 }
 
-// getCalendarUserAddressSet names the user by his principal, and by his mail
-// address where his name is one.
 func getCalendarUserAddressSet(q *request, t *target, o *propOut) error {
-	user := t.res.Path
 	o.elements(func(x *davxml.Writer) {
-		if strings.Contains(user, "@") {
-			x.Element(nHref, "mailto:"+user)
+		for _, address := range q.userAddresses(t) {
+			x.Element(nHref, address)
 		}
-		x.Href(q.collectionHref(user))
 	})
 	return nil
+}
+
+// userAddresses are the URLs of a user: that of his principal, and his mail
+// address where his name is one.
+func (q *request) userAddresses(t *target) []string {
+	var list []string
+	for _, address := range emails(t.res.Path) {
+		list = append(list, "mailto:"+address)
+	}
+	return append(list, davxml.EscapePath(q.collectionHref(t.res.Path)))
 }
 
 // components are the types of component that a calendar accepts where it does

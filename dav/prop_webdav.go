@@ -51,19 +51,23 @@ func getResourcetype(_ *request, t *target, o *propOut) error {
 	return nil
 }
 
-// getDisplayname falls back to the name in the URL: calendars without any name
-// look broken in every client.
 func getDisplayname(q *request, t *target, o *propOut) error {
-	name, ok, err := q.text(t, nDisplayname)
-	switch {
-	case err != nil:
-		return err
-	case ok:
+	name, ok, err := q.displayname(t)
+	if ok {
 		o.text(name)
-	case t.res.Path != "":
-		o.text(base(t.res.Path))
 	}
-	return nil
+	return err
+}
+
+// displayname falls back to the name in the URL: calendars without any name look
+// broken in every client, and a principal must have one that is not empty
+// (RFC 3744, 4).
+func (q *request) displayname(t *target) (name string, ok bool, err error) {
+	name, ok, err = q.text(t, nDisplayname)
+	if err == nil && t.res.Path != "" && (!ok || name == "" && t.kind() == kPrincipal) {
+		name, ok = base(t.res.Path), true
+	}
+	return name, ok, err
 }
 
 func getEtag(q *request, t *target, o *propOut) error {

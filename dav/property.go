@@ -79,8 +79,8 @@ type property struct {
 	on      kind // the kinds of resource that have it
 	allprop bool // part of the answer to allprop (RFC 4918, 9.1)
 	// get writes the value, or nothing where there is none; refs gives the paths
-	// of the hrefs that are the value, for expand-property to follow, and for
-	// getProp where there is no get
+	// of the hrefs that are the value, for principal-match, and for getProp where
+	// there is no get: none at all are an empty value, and nil is no value
 	get  func(q *request, t *target, o *propOut) error
 	refs func(q *request, t *target) []string
 	// set checks and stores a value, or removes it when e is nil; nil: protected
@@ -124,7 +124,7 @@ func (q *request) getProp(t *target, n *wanted, o *propOut) error {
 	if p.get != nil {
 		return p.get(q, t, o)
 	}
-	if refs := p.refs(q, t); len(refs) > 0 {
+	if refs := p.refs(q, t); refs != nil {
 		o.elements(func(x *davxml.Writer) {
 			for _, r := range refs {
 				x.Href(q.href(r))

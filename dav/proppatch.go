@@ -72,10 +72,9 @@ func (p *proppatch) setDead(e *davxml.Element) error {
 
 // wholeXML serialises an element with all that it needs from around it.
 func wholeXML(e *davxml.Element) string {
-	lang := davxml.Name{Space: "http://www.w3.org/XML/1998/namespace", Local: "lang"}
 	whole := *e
-	if e.Lang != "" && !slices.ContainsFunc(e.Attrs, func(a davxml.Attr) bool { return a.Name == lang }) {
-		whole.Attrs = append(slices.Clone(e.Attrs), davxml.Attr{Name: lang, Value: e.Lang})
+	if e.Lang != "" && !slices.ContainsFunc(e.Attrs, func(a davxml.Attr) bool { return a.Name == nXMLLang }) {
+		whole.Attrs = append(slices.Clone(e.Attrs), davxml.Attr{Name: nXMLLang, Value: e.Lang})
 	}
 	return (&davxml.Element{Nodes: []davxml.Node{{Element: &whole}}}).InnerXML()
 }

@@ -25,6 +25,10 @@ func reports() []report {
 	cr := func(local string) davxml.Name { return davxml.Name{Space: davxml.CardDAV, Local: local} }
 	return []report{
 		{name: d("expand-property"), on: kAny, serve: (*request).expandProperty},
+		{name: d("acl-principal-prop-set"), on: kAny, serve: (*request).aclPrincipalPropSet},
+		{name: d("principal-match"), on: kCollection, serve: (*request).principalMatch},
+		{name: d("principal-property-search"), on: kCollection, serve: (*request).principalPropertySearch},
+		{name: nSearchPropertySet, on: kCollection, serve: (*request).principalSearchPropertySet},
 		{name: d("sync-collection"), on: kCalendar | kAddressbook | kPrincipal, serve: (*request).syncCollection},
 		{name: c("calendar-multiget"), on: kCalendar | kCalObject, serve: (*request).calendarMultiget},
 		{name: c("calendar-query"), on: kCalendar | kCalObject, serve: (*request).calendarQuery},

@@ -27,14 +27,16 @@ func parent(p string) string {
 func base(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
 // allowed reports whether the user may do what l stands for to the resource.
-// Radicale's rule: a calendar or address book needs the small letter on its own
-// path, any other collection the capital, an object the small letter on its
-// collection (the capital where that is a plain one), and what does not exist
-// yet either letter on its path or the small one on its parent.
-func (q *request) allowed(r store.Resource, l letter) bool {
+func (q *request) allowed(r store.Resource, l letter) bool { return q.h.permits(q.user, r, l) }
+
+// permits is Radicale's rule: a calendar or address book needs the small letter
+// on its own path, any other collection the capital, an object the small letter
+// on its collection (the capital where that is a plain one), and what does not
+// exist yet either letter on its path or the small one on its parent.
+func (h *handler) permits(user string, r store.Resource, l letter) bool {
 	capital := l - 'a' + 'A'
 	has := func(path string, letters ...letter) bool {
-		s := q.h.rights.Letters(q.user, path)
+		s := h.rights.Letters(user, path)
 		for _, x := range letters {
 			if strings.IndexByte(s, byte(x)) >= 0 {
 				return true
@@ -65,7 +67,58 @@ func (q *request) need(r store.Resource, l letter) error {
 	if q.user == "" {
 		return refuse(http.StatusUnauthorized, "anonymous")
 	}
-	return violates(nNeedPrivileges, errRights{q.user, r.Path, l})
+	path, privilege := q.lacks(r, l)
+	return lacking(path, privilege, errRights{q.user, r.Path, l})
+}
+
+// lacking is the failure for want of a privilege on the resource with the path.
+func lacking(path string, privilege davxml.Name, err error) *Error {
+	return &Error{Status: http.StatusForbidden, Cond: nNeedPrivileges, Href: path, Lacks: privilege, Err: err}
+}
+
+// lacks names the privilege that is missing, in the words of RFC 3744, appendix
+// B, and the path, with the slash of a collection, of the resource on which it
+// is. Who may not read a resource must not learn from the answer whether it is
+// there: to him it says the same in both cases.
+func (q *request) lacks(r store.Resource, l letter) (path string, privilege davxml.Name) {
+	path = r.Path
+	if path != "" && (path == q.path && q.slash || path != q.path && kindOf(r)&kCollection != 0) {
+		path += "/"
+	}
+	above := parent(r.Path)
+	if above != "" {
+		above += "/"
+	}
+	readable := q.allowed(r, mayRead)
+	switch q.r.Method {
+	case "PUT", "LOCK": // may be sent to nothing
+		if q.kind() != kNone && q.allowed(q.res, mayRead) {
+			return path, privilegeWriteContent
+		}
+		return above, privilegeBind
+	case "MKCOL", "MKCALENDAR":
+		return above, privilegeBind
+	case "COPY", "MOVE":
+		if r.Path != q.path { // the destination
+			return above, privilegeBind
+		}
+	}
+	if l == mayRead || !readable {
+		return path, privilegeRead
+	}
+	switch q.r.Method {
+	case "POST":
+		return path, privilegeBind
+	case "PROPPATCH":
+		return path, privilegeWriteProperties
+	case "DELETE", "MOVE":
+		// a collection goes with its own write, whatever its parent gives
+		in := store.Resource{Path: parent(r.Path), Kind: store.Plain}
+		if kindOf(r)&kObject != 0 || !q.allowed(in, mayWrite) {
+			return above, privilegeUnbind
+		}
+	}
+	return path, privilegeWrite
 }
 
 type errRights struct {
@@ -75,26 +128,4 @@ type errRights struct {
 
 func (e errRights) Error() string {
 	return "user " + e.user + " lacks right " + string(rune(e.letter)) + " on /" + e.path
-}
-
-// privileges gives the names of the privileges (RFC 3744, 3; 5.4) that the
-// rights amount to.
-func (q *request) privileges(r store.Resource) []davxml.Name {
-	var p []davxml.Name
-	if q.allowed(r, mayRead) {
-		p = append(p, davxml.Name{Space: davxml.DAV, Local: "read"},
-			davxml.Name{Space: davxml.DAV, Local: "read-current-user-privilege-set"})
-		if kindOf(r)&(kCalendar|kCalObject) != 0 {
-			p = append(p, davxml.Name{Space: davxml.CalDAV, Local: "read-free-busy"}) // RFC 4791, 6.1.1
-		}
-	}
-	if q.allowed(r, mayWrite) {
-		for _, local := range []string{"all", "write", "write-properties", "write-content"} {
-			p = append(p, davxml.Name{Space: davxml.DAV, Local: local})
-		}
-		if kindOf(r)&kCollection != 0 {
-			p = append(p, davxml.Name{Space: davxml.DAV, Local: "bind"}, davxml.Name{Space: davxml.DAV, Local: "unbind"})
-		}
-	}
-	return p
 }

@@ -156,6 +156,14 @@ func (r *Rights) Letters(user, path string) string {
 	return "R"
 }
 
+// Personal reports whether nobody has rights to a home but its owner: then who
+// asks what a user may read need look no further than the user's own.
+func (r *Rights) Personal() bool { return r.kind == "owner_only" && r.verify }
+
+// Individual reports whether the rights can give somebody what others do not
+// have, outside of the own home: only a rights file can.
+func (r *Rights) Individual() bool { return r.kind == "from_file" }
+
 // fromFile finds the first section whose user and collection match. A pattern
 // that cannot be decided gives no rights, and what follows it is not looked
 // at: it might give more than was meant.

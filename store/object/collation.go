@@ -54,6 +54,10 @@ func (t *TextMatch) needle(byDefault collation) (needle, error) {
 	return needle{text: t.Text, typ: t.MatchType, c: c, ascii: c == unicodeCasemap && isASCII(t.Text)}, err
 }
 
+// Match tells whether a text that stands by itself matches; the collation is
+// [UnicodeCasemap] where t names none. Errors wrap ErrCollation.
+func (t *TextMatch) Match(text string) (bool, error) { return t.match(text, unicodeCasemap) }
+
 // in compares one value.
 func (n *needle) in(value string) bool {
 	text, c := n.text, n.c
