@@ -80,7 +80,27 @@ func (q *request) readXML() (*davxml.Element, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil, nil
 	}
-	return davxml.Parse(b)
+	root, err := davxml.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	return root, boundNames(root)
+}
+
+// boundNames refuses a request that asks for more than MaxNames properties.
+func boundNames(root *davxml.Element) error {
+	for e := range root.Elements() {
+		if e.Name != nProp && e.Name != nInclude {
+			continue
+		}
+		n := 0
+		for range e.Elements() {
+			if n++; n > MaxNames {
+				return refuse(http.StatusRequestEntityTooLarge, "more than %d names of properties", MaxNames)
+			}
+		}
+	}
+	return nil
 }
 
 // sniffLength is how much of a body tells a calendar or a card from a file, in

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// precondition evaluates If-Match, If-Unmodified-Since, If-None-Match and, for
-// methods that write, nothing more, in the order of RFC 9110, 13.2.2. etag is
-// that of the resource as it is, with quotes, "" where it does not exist. It
-// fails with 412. (GET leaves its conditions to http.ServeContent.)
+// precondition evaluates If-Match, If-Unmodified-Since and If-None-Match in the
+// order of RFC 9110, 13.2.2, for methods other than GET. etag is that of the
+// resource as it is, with quotes, "" where it does not exist. It fails with
+// 412.
 func precondition(h http.Header, etag string, exists bool, modified time.Time) error {
 	if im, ok := list(h, "If-Match"); ok {
 		// Evolution and others write `If-Match: *` or an unquoted etag
@@ -25,6 +25,21 @@ func precondition(h http.Header, etag string, exists bool, modified time.Time) e
 		return refuse(http.StatusPreconditionFailed, "If-None-Match %s, etag %s", inm, etag)
 	}
 	return nil
+}
+
+// unmodified evaluates the conditions of a GET in the same order: true is an
+// answer with 304 (RFC 9110, 13.2.2).
+func unmodified(h http.Header, etag string, modified time.Time) (bool, error) {
+	if inm, ok := list(h, "If-None-Match"); ok {
+		rest := h.Clone()
+		rest.Del("If-None-Match")
+		return matches(inm, etag, true, weakMatch), precondition(rest, etag, true, modified)
+	}
+	if err := precondition(h, etag, true, modified); err != nil {
+		return false, err
+	}
+	t, err := http.ParseTime(h.Get("If-Modified-Since"))
+	return err == nil && !modified.Truncate(time.Second).After(t), nil
 }
 
 // list joins the lines of a list-valued field (RFC 9110, 5.3).

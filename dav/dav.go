@@ -137,7 +137,7 @@ func (q *request) serve() error {
 	}
 	m := h.method(q.r.Method)
 	if m == nil {
-		return refuse(http.StatusMethodNotAllowed, "unknown method")
+		return refuse(http.StatusNotImplemented, "unknown method") // RFC 9110, 9.1
 	}
 	if m.name == http.MethodOptions { // no login: RFC 4918, 10.1 asks it of every resource
 		return q.options()

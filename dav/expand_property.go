@@ -71,6 +71,9 @@ func (x *expansion) response(t *target, asks *davxml.Element, depth int) error {
 		if depth > 0 && e.Child(nPropertyElement) != nil {
 			n.row = x.expanded(n, e, depth)
 		}
+		if len(names) == MaxNames {
+			return refuse(http.StatusRequestEntityTooLarge, "more than %d names of properties", MaxNames)
+		}
 		names = append(names, n)
 	}
 	// the writer of properties is used again inside: keep this one's state

@@ -37,6 +37,18 @@ func (q *request) get() error {
 	// what a client stored must not run as a page of this origin
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox")
+	var content io.ReadSeeker = f
+	if k == kCalObject {
+		h.Add("Vary", "CalDAV-Timezones") // RFC 7809, 7.1
+		if q.timezones() != 0 && f.Size <= q.h.maxObject {
+			b, err := io.ReadAll(f)
+			if err != nil {
+				return err
+			}
+			c, _ := object.ParseCalendar(b)
+			content = bytes.NewReader(q.withTimezones(c, b))
+		}
+	}
 	q.wrote = true
 	// conditions and ranges (RFC 9110, 13 and 14)
 	http.ServeContent(q.w, q.r, "", f.ModTime, f)
@@ -68,8 +80,8 @@ func fileType(name string) string {
 	return "application/octet-stream"
 }
 
-// export streams a whole collection. Its entity tag is weak: it names the state
-// of the collection, and says nothing of the bytes of this rendering.
+// export streams a whole collection. Its entity tag is that of its state, from
+// which its bytes follow.
 func (q *request) export() error {
 	if !q.allowed(q.res, mayRead) && !strings.Contains(q.h.rights.Letters(q.user, q.path), "i") {
 		return q.need(q.res, mayRead)
@@ -80,10 +92,12 @@ func (q *request) export() error {
 	}
 	defer c.Close()
 	h := q.w.Header()
-	etag := `W/"` + c.CTag() + `"`
+	etag := `"` + c.CTag() + `"`
 	h.Set("ETag", etag)
 	h.Set("Last-Modified", c.ModTime().UTC().Format(http.TimeFormat))
-	if inm, ok := list(q.r.Header, "If-None-Match"); ok && matches(inm, etag, true, weakMatch) {
+	if unmodified, err := unmodified(q.r.Header, etag, c.ModTime()); err != nil {
+		return err
+	} else if unmodified {
 		q.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -122,6 +136,11 @@ func (q *request) export() error {
 			return err
 		}
 		buf = data[:0]
+		if q.timezones() != 0 && kind == object.KindCalendar {
+			if c, err := object.ParseCalendar(data); err == nil {
+				data = q.withTimezones(c, data)
+			}
+		}
 		if out, err = x.Add(out, data); err != nil {
 			q.h.logf(levelWarning, "export of /%s leaves out %s: %v", q.path, rec.Name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"time"
 
 	"inetdav/dav/davxml"
 	"inetdav/store"
@@ -64,11 +65,16 @@ func (q *request) makeCollection(p *proppatch, root *davxml.Element, response da
 	if err := q.mayMake(p.kind); err != nil {
 		return nil, err
 	}
-	p.instructions(root)
+	if err := p.instructions(root); err != nil {
+		return nil, err
+	}
 	if p.bad {
 		return nil, q.refuseInstructions(p, response)
 	}
 	return func(tx *store.Tx) (answer, error) {
+		if err := precondition(q.r.Header, "", false, time.Time{}); err != nil {
+			return answer{}, err
+		}
 		if err := q.makeable(tx, p.kind); err != nil {
 			return answer{}, err
 		}

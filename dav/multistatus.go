@@ -173,6 +173,9 @@ func (b *answerBody) Write(p []byte) (int, error) {
 		h.Add("Vary", "Accept-Encoding")
 		if len(p) >= compressFrom && acceptsGzip(q.r.Header) {
 			h.Set("Content-Encoding", "gzip")
+			if etag := h.Get("ETag"); strings.HasPrefix(etag, `"`) {
+				h.Set("ETag", "W/"+etag) // other bytes: RFC 9110, 8.8.3.3
+			}
 			b.z, _ = gzip.NewWriterLevel(q.w, gzip.BestSpeed)
 		}
 		q.w.WriteHeader(b.status)

@@ -63,6 +63,10 @@ func (q *request) record(t *target) (*store.Record, error) {
 	return t.rec, c.Err()
 }
 
+// MaxNames is how many properties one request may ask for: each is looked for
+// on every resource.
+const MaxNames = 1000
+
 // wanted is one name asked for, looked up once per request.
 type wanted struct {
 	name davxml.Name

@@ -17,6 +17,8 @@ const (
 	MaxProperties = 1 << 20
 	// MaxPropertyCount is how many of them a resource may have.
 	MaxPropertyCount = 1000
+	// MaxInstructions is how many properties one request may set and remove.
+	MaxInstructions = 2000
 )
 
 // proppatch is a set of instructions being carried out on the properties of a
@@ -99,10 +101,11 @@ func (p *proppatch) setKind(k kind) error {
 }
 
 // instructions carries out all of root's DAV:set and DAV:remove elements in
-// their order. Where one fails, nothing may be kept.
-func (p *proppatch) instructions(root *davxml.Element) {
+// their order. Where one fails, nothing may be kept. The error is for a request
+// that asks for too much.
+func (p *proppatch) instructions(root *davxml.Element) error {
 	if root == nil {
-		return
+		return nil
 	}
 	for op := range root.Elements() {
 		if op.Name != nSet && op.Name != nRemove {
@@ -113,15 +116,21 @@ func (p *proppatch) instructions(root *davxml.Element) {
 			continue
 		}
 		for e := range prop.Elements() {
+			if len(p.done) == MaxInstructions {
+				return refuse(http.StatusRequestEntityTooLarge, "more than %d properties", MaxInstructions)
+			}
 			p.instruction(e, op.Name == nSet)
 		}
 	}
+	return nil
 }
 
 func (p *proppatch) instruction(e *davxml.Element, set bool) {
 	var err error
 	row := p.h.property(e.Name)
 	switch {
+	case set && len(e.Text()) > MaxProperty:
+		err = &Error{Status: http.StatusInsufficientStorage, Err: errors.New("value too long")}
 	case p.kind&(kCalObject|kCardObject|kRoot) != 0:
 		err = refuse(http.StatusForbidden, "no dead properties here")
 	case row != nil && row.set == nil:
@@ -150,10 +159,26 @@ func (p *proppatch) instruction(e *davxml.Element, set bool) {
 	p.done = append(p.done, o)
 }
 
+// size is how long properties are in their file, in bytes: JSON in which all but
+// ASCII is escaped.
 func size(props store.Props) int {
 	n := 0
 	for _, p := range props {
-		n += len(p.Key) + len(p.Value)
+		for _, s := range [...]string{p.Key, p.Value} {
+			for _, r := range s {
+				switch {
+				case r >= 0x10000:
+					n += 12
+				case r >= 0x7f || r < ' ':
+					n += 6
+				case r == '"' || r == '\\':
+					n += 2
+				default:
+					n++
+				}
+			}
+		}
+		n += len(`"": "", `)
 	}
 	return n
 }
@@ -192,6 +217,9 @@ func (q *request) proppatch() (change, error) {
 		return nil, refuse(http.StatusBadRequest, "no propertyupdate")
 	}
 	return func(tx *store.Tx) (answer, error) {
+		if err := q.currentCondition(tx); err != nil {
+			return answer{}, err
+		}
 		res, err := tx.Resource(q.path)
 		if err != nil {
 			return answer{}, err
@@ -208,7 +236,9 @@ func (q *request) proppatch() (change, error) {
 			p.props = c.Props()
 		}
 		before, beforeRich := p.props, p.rich
-		p.instructions(root)
+		if err := p.instructions(root); err != nil {
+			return answer{}, err
+		}
 		if !p.bad {
 			if p.kind&kCollection != 0 && !slices.Equal(before, p.props) {
 				if err := tx.SetProps(q.path, p.props); err != nil {

@@ -440,13 +440,16 @@ func (q *request) putCollection(asked *kind) (change, error) {
 // stageObjects splits a whole collection and stages each object under a name
 // made of its UID, as Radicale names them.
 func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calendar bool) error {
-	split, suffix, invalid := object.SplitCards, ".vcf", nValidAddrData
+	split, suffix, invalid, tooLarge := object.SplitCards, ".vcf", nValidAddrData, nCardMaxResourceSize
 	if calendar {
-		split, suffix, invalid = object.SplitCalendar, ".ics", nValidCalData
+		split, suffix, invalid, tooLarge = object.SplitCalendar, ".ics", nValidCalData, nMaxResourceSize
 	}
 	for part, err := range split(b) {
 		if err != nil {
 			return violates(invalid, err)
+		}
+		if int64(len(part.Data)) > q.h.maxObject {
+			return violates(tooLarge, fmt.Errorf("UID %q: %d bytes", part.UID, len(part.Data)))
 		}
 		if _, err := q.check(part.Data, calendar); err != nil {
 			return err
@@ -472,7 +475,7 @@ func objectName(uid, suffix string, try int) string {
 		name += suffix
 	}
 	switch {
-	case try == 0 && store.CheckName(name) == nil && !strings.ContainsAny(name, "\r\n\t"):
+	case try == 0 && store.CheckName(name) == nil && printable(name):
 		return name
 	case try < 2:
 		sum := sha256.Sum256([]byte(uid))
