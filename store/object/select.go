@@ -18,9 +18,12 @@ type CalendarData struct {
 	Expand             *TimeRange
 	LimitRecurrenceSet *TimeRange
 	LimitFreeBusySet   *TimeRange
-	// MaxExpand is how many instances Expand may give, more being ErrInstances;
-	// 0, or what is larger, is the constant MaxExpand.
+	// MaxExpand is how many instances Expand may give in all calls of Append
+	// together, more being ErrInstances; 0, or what is larger, is the constant
+	// MaxExpand for each.
 	MaxExpand int
+
+	expanded int // instances that Expand has given
 }
 
 // CompSelect is CALDAV:comp (RFC 4791, 9.6.1). One that is empty but for its
@@ -94,7 +97,7 @@ func (d *AddressData) Check() error {
 
 func (d *CalendarData) most() int {
 	if d.MaxExpand > 0 {
-		return min(d.MaxExpand, MaxExpand)
+		return min(d.MaxExpand-d.expanded, MaxExpand)
 	}
 	return MaxExpand
 }
@@ -138,14 +141,17 @@ func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *
 	switch {
 	case d.Expand != nil:
 		w.properties(sel, c.Root)
+		n := 0
 		for comp, err := range c.expand(*d.Expand, d.most(), floating) {
 			if err != nil {
 				return dst, err
 			}
+			n++
 			if sub := sel.find(comp.Name); sub != nil {
 				w.component(sub, comp)
 			}
 		}
+		d.expanded += n
 	default:
 		err := w.children(sel, c.Root, func(comp *ical.Component) (*ical.Component, error) {
 			if d.LimitRecurrenceSet != nil {
