@@ -8,11 +8,14 @@ import (
 	"strings"
 
 	"inetdav/dav/davxml"
+	"inetdav/store"
 	"inetdav/store/object"
 	"inetdav/store/object/caltime"
 )
 
-// calendarQuery is RFC 4791, 7.8.
+// calendarQuery is RFC 4791, 7.8. On a calendar it is about the objects of that,
+// whatever the Depth: many clients forget the header, and none means to ask for
+// nothing. On a collection of calendars Depth counts as in free-busy-query.
 func (q *request) calendarQuery(root *davxml.Element) error {
 	a, err := q.readAsked(root)
 	if err != nil {
@@ -29,41 +32,75 @@ func (q *request) calendarQuery(root *davxml.Element) error {
 	if err := f.Check(); err != nil {
 		return badQuery(err, nValidFilter, nSupportedCollation)
 	}
-	if a.floating, err = q.floating(root); err != nil {
+	floating, given, err := q.floating(root)
+	if err != nil {
 		return err
 	}
-	return q.query(a, 0,
-		func(s *object.Summary) object.Verdict { return f.Decide(s, a.floating) },
-		func(t *target) (bool, error) { return f.Match(t.calendar, a.floating) })
+	depth, err := q.depth(0)
+	if err != nil {
+		return err
+	}
+	decide := func(s *object.Summary) object.Verdict { return f.Decide(s, a.floating) }
+	match := func(t *target) (bool, error) { return f.Match(t.calendar, a.floating) }
+	m := q.newMultistatus()
+	path, only := q.path, ""
+	if q.kind()&kObject != 0 { // the scope is the one object
+		path, only = parent(path), base(path)
+	}
+	err = q.calendarsBelow(path, depth, func(c *store.Collection) error {
+		if a.floating = floating; !given {
+			a.floating = q.floatingOf(c)
+		}
+		return m.matches(c, only, a, 0, decide, match)
+	})
+	if err != nil {
+		return err
+	}
+	return m.close()
 }
 
-// floating is the time zone in which floating times and dates are meant: that
-// of the request, else that of the calendar, else UTC (RFC 4791, 7.3).
-func (q *request) floating(root *davxml.Element) (*caltime.Zone, error) {
-	if e := root.Child(nTimezone); e != nil {
-		z, err := zoneOf(e.Text())
-		if err != nil {
-			return nil, violates(nValidCalData, err)
+// floating is the time zone in which floating times and dates are meant, if the
+// request gives one (RFC 4791, 7.3; RFC 7809, 3.1.6).
+func (q *request) floating(root *davxml.Element) (z *caltime.Zone, given bool, err error) {
+	zone, id := root.Child(nTimezone), root.Child(nTimezoneID)
+	switch {
+	case zone != nil && id != nil: // RFC 7809, 6.1
+		return nil, true, refuse(http.StatusBadRequest, "timezone beside timezone-id")
+	case zone != nil:
+		if z, err = zoneOf(zone.Text()); err != nil {
+			err = violates(nValidCalData, err)
 		}
-		return z, nil
+		return z, true, err
+	case id != nil:
+		z, err = q.timezoneOf(id.Text())
+		return z, true, err
 	}
-	path := q.path
-	if q.kind()&kObject != 0 {
-		path = parent(path)
-	}
+	return nil, false, nil
+}
+
+// calendarsBelow visits a calendar, or the calendars in a collection, depth levels
+// down, that the user may read.
+func (q *request) calendarsBelow(path string, depth int, visit func(*store.Collection) error) error {
 	c, err := q.h.store.Collection(path)
+	if gone(err) && path != q.path {
+		return nil
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer c.Close()
-	if text, ok := c.Props().Get("C:calendar-timezone"); ok {
-		z, err := zoneOf(text)
-		if err == nil {
-			return z, nil
-		}
-		q.h.logf(levelWarning, "calendar-timezone of /%s: %v", path, err)
+	if c.Kind() == store.Calendar {
+		return visit(c)
 	}
-	return nil, nil // UTC
+	if depth == 0 || c.Kind() != store.Plain {
+		return nil
+	}
+	for in := range q.members(c) {
+		if err := q.calendarsBelow(in.Path, depth-1, visit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // zoneOf is the time zone of an iCalendar object that holds one VTIMEZONE
@@ -194,6 +231,9 @@ func readTimeRange(e *davxml.Element) (*object.TimeRange, error) {
 	}{{"start", &r.Start}, {"end", &r.End}} {
 		if s := e.Attr(end.attr); s != "" {
 			t, err := caltime.ParseDateTime(s)
+			if errors.Is(err, caltime.ErrYear) { // RFC 4791, 7.8; max-date-time is all that the format has
+				return nil, violates(nMinDateTime, err)
+			}
 			if err != nil || t.Form != caltime.UTC {
 				return nil, violates(nValidFilter, fmt.Errorf("%s=%q is no date with UTC time", end.attr, s))
 			}

@@ -133,7 +133,7 @@ func TestClientCalDAV(t *testing.T) {
 	equal(t, "name", cal.Name, "Wörk")
 	equal(t, "description", cal.Description, "All of it")
 	equal(t, "read-only", cal.ReadOnly, false)
-	if !slices.Equal(cal.SupportedComponentSet, []string{"VEVENT", "VTODO", "VJOURNAL"}) || cal.MaxResourceSize == 0 {
+	if !slices.Equal(cal.SupportedComponentSet, []string{"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY"}) || cal.MaxResourceSize == 0 {
 		t.Errorf("calendar: %+v", cal)
 	}
 

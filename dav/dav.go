@@ -23,6 +23,7 @@ package dav
 
 import (
 	"iter"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -72,6 +73,9 @@ type handler struct {
 	permitDelete bool                      // [rights] permit_delete_collection
 	permitOver   bool                      // [rights] permit_overwrite_collection
 	strict       bool                      // [storage] strict_preconditions
+	maxInstances int                       // of a series that ends; [server] max_vevent_rrule_occurrence
+	maxExpand    int                       // instances in an answer; [reporting] max_expand_occurrence
+	maxFreeBusy  int                       // busy periods in an answer; [reporting] max_freebusy_occurrence
 
 	now func() time.Time // when locks begin and end
 }
@@ -89,9 +93,15 @@ func New(o Options) (http.Handler, error) {
 		permitDelete: c.Bool("rights", "permit_delete_collection"),
 		permitOver:   c.Bool("rights", "permit_overwrite_collection"),
 		strict:       c.Bool("storage", "strict_preconditions"),
+		maxInstances: count(c.Int("server", "max_vevent_rrule_occurrence")),
+		maxExpand:    count(c.Int("reporting", "max_expand_occurrence")),
+		maxFreeBusy:  count(c.Int("reporting", "max_freebusy_occurrence")),
 		now:          time.Now,
 	}, nil
 }
+
+// count is a number of the configuration that an int can hold on any machine.
+func count(n int64) int { return int(min(n, math.MaxInt32)) }
 
 // request is one request under way.
 type request struct {
@@ -115,7 +125,7 @@ const contentXML = "application/xml; charset=utf-8"
 // davHeader names the compliance classes (RFC 4918, 10.1). It does not say
 // access-control (RFC 3744, 7.2), which would promise that the ACL method changes
 // what it is sent to: the rights are the administrator's, and can only be read.
-const davHeader = "1, 2, 3, calendar-access, addressbook, extended-mkcol"
+const davHeader = "1, 2, 3, calendar-access, calendar-availability, addressbook, extended-mkcol"
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range h.headers {

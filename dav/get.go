@@ -1,6 +1,8 @@
 package dav
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -51,7 +53,7 @@ func (q *request) get() error {
 	}
 	q.wrote = true
 	// conditions and ranges (RFC 9110, 13 and 14)
-	http.ServeContent(q.w, q.r, "", f.ModTime, f)
+	http.ServeContent(q.w, q.r, "", f.ModTime, content)
 	return nil
 }
 

@@ -37,6 +37,8 @@ var (
 	nIsNotDefined        = davxml.Name{Space: davxml.CalDAV, Local: "is-not-defined"}
 	nTimeRange           = davxml.Name{Space: davxml.CalDAV, Local: "time-range"}
 	nFilter              = davxml.Name{Space: davxml.CalDAV, Local: "filter"}
+	nFreeBusyQuery       = davxml.Name{Space: davxml.CalDAV, Local: "free-busy-query"}
+	nTimezoneID          = davxml.Name{Space: davxml.CalDAV, Local: "timezone-id"}
 	nTimezone            = davxml.Name{Space: davxml.CalDAV, Local: "timezone"}
 	nCalendarData        = davxml.Name{Space: davxml.CalDAV, Local: "calendar-data"}
 	nCalAllprop          = davxml.Name{Space: davxml.CalDAV, Local: "allprop"}
@@ -110,6 +112,7 @@ var (
 	nUserAddressSet       = davxml.Name{Space: davxml.CalDAV, Local: "calendar-user-address-set"}
 	nEmailAddressSet      = davxml.Name{Space: davxml.CS, Local: "email-address-set"}
 	nComponentSet         = davxml.Name{Space: davxml.CalDAV, Local: "supported-calendar-component-set"}
+	nCalendarAvailability = davxml.Name{Space: davxml.CalDAV, Local: "calendar-availability"}
 	nCalendarTimezone     = davxml.Name{Space: davxml.CalDAV, Local: "calendar-timezone"}
 	nCalendarDescription  = davxml.Name{Space: davxml.CalDAV, Local: "calendar-description"}
 
@@ -135,11 +138,16 @@ var (
 	nMaxResourceSize       = davxml.Name{Space: davxml.CalDAV, Local: "max-resource-size"}
 	nMaxInstances          = davxml.Name{Space: davxml.CalDAV, Local: "max-instances"}
 	nCalLocationOK         = davxml.Name{Space: davxml.CalDAV, Local: "calendar-collection-location-ok"}
+	nMinDateTime           = davxml.Name{Space: davxml.CalDAV, Local: "min-date-time"}
+	nMaxDateTime           = davxml.Name{Space: davxml.CalDAV, Local: "max-date-time"}
+	nMaxAttendees          = davxml.Name{Space: davxml.CalDAV, Local: "max-attendees-per-instance"}
+	nValidTimezone         = davxml.Name{Space: davxml.CalDAV, Local: "valid-timezone"}
 	nValidFilter           = davxml.Name{Space: davxml.CalDAV, Local: "valid-filter"}
 	nSupportedCollation    = davxml.Name{Space: davxml.CalDAV, Local: "supported-collation"}
 	nSupportedFilter       = davxml.Name{Space: davxml.CalDAV, Local: "supported-filter"}
 	nInitializeCalendar    = davxml.Name{Space: davxml.CalDAV, Local: "initialize-calendar-collection"}
 	nSupportedAddrData     = davxml.Name{Space: davxml.CardDAV, Local: "supported-address-data"}
+	nSupportedAddrConvert  = davxml.Name{Space: davxml.CardDAV, Local: "supported-address-data-conversion"}
 	nValidAddrData         = davxml.Name{Space: davxml.CardDAV, Local: "valid-address-data"}
 	nCardNoUIDConflict     = davxml.Name{Space: davxml.CardDAV, Local: "no-uid-conflict"}
 	nCardMaxResourceSize   = davxml.Name{Space: davxml.CardDAV, Local: "max-resource-size"}

@@ -20,6 +20,8 @@ func propCalDAV() []property {
 		{name: c("max-resource-size"), on: kCalendar, get: getMaxResourceSize},
 		{name: nCalendarDescription, on: kCalendar | kSubscribed, get: getText(nCalendarDescription), set: setText(nCalendarDescription)},
 		{name: nCalendarTimezone, on: kCalendar, get: getText(nCalendarTimezone), set: setTimezone},
+		{name: c("calendar-timezone-id"), on: kCalendar, get: getTimezoneID, set: setTimezoneID},                 // RFC 7809, 5.2
+		{name: nCalendarAvailability, on: kPrincipal, get: getText(nCalendarAvailability), set: setAvailability}, // RFC 7953, 7.2.4
 	}
 }
 
@@ -52,26 +54,13 @@ func (q *request) userAddresses(t *target) []string {
 	return append(list, davxml.EscapePath(q.collectionHref(t.res.Path)))
 }
 
-// components are the types of component that a calendar accepts where it does
-// not say otherwise.
-const components = "VEVENT,VTODO,VJOURNAL"
-
-// componentSet is the comma-joined list that .Radicale.props keeps.
-func (q *request) componentSet(t *target) (string, error) {
-	set, _, err := q.text(t, nComponentSet)
-	if set == "" {
-		set = components
-	}
-	return set, err
-}
-
 func getComponentSet(q *request, t *target, o *propOut) error {
-	set, err := q.componentSet(t)
+	c, err := q.collection(t)
 	if err != nil {
 		return err
 	}
 	o.elements(func(x *davxml.Writer) {
-		for name := range strings.SplitSeq(set, ",") {
+		for name := range strings.SplitSeq(componentSet(c.Props()), ",") {
 			x.Empty(nComp, davxml.Attr{Name: davxml.Name{Local: "name"}, Value: strings.TrimSpace(name)})
 		}
 	})

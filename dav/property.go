@@ -93,7 +93,7 @@ type property struct {
 
 // properties is the table of live properties.
 func properties() []property {
-	return slices.Concat(propWebDAV(), propACL(), propCalDAV(), propCardDAV(), propApple(), propRadicale())
+	return slices.Concat(propWebDAV(), propACL(), propCalDAV(), propCalendarLimits(), propCardDAV(), propApple(), propRadicale())
 }
 
 func (h *handler) property(name davxml.Name) *property {

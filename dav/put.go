@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 
 	"inetdav/store"
@@ -216,23 +215,19 @@ func (q *request) check(b []byte, calendar bool) (object.Summary, error) {
 	}
 	cal, err := object.ParseCalendar(b)
 	if err == nil {
-		err = cal.Check()
+		cal.Zones = &q.zones
+		if err = cal.Check(); err == nil {
+			err = cal.CheckLimits(q.h.maxInstances)
+		}
 	}
 	var sum object.Summary
 	if err == nil {
 		sum, err = object.Summarize(object.KindCalendar, b)
 	}
-	switch {
-	case err == nil:
-		return sum, nil
-	case errors.Is(err, object.ErrInstances):
-		return sum, violates(nMaxInstances, err)
-	case errors.Is(err, object.ErrComponent):
-		return sum, violates(nSupportedCalComponent, err)
-	case errors.Is(err, object.ErrObject):
-		return sum, violates(nValidCalObject, err)
+	if err != nil {
+		return sum, calendarCondition(err)
 	}
-	return sum, violates(nValidCalData, err)
+	return sum, nil
 }
 
 // accepts checks that a calendar takes components of this type (RFC 4791,
@@ -245,12 +240,7 @@ func accepts(tx *store.Tx, collection string, sum *object.Summary) error {
 	if c.Kind() != store.Calendar {
 		return nil
 	}
-	if set, ok := c.Props().Get("C:supported-calendar-component-set"); ok && set != "" {
-		if !slices.Contains(strings.Split(set, ","), sum.Component) {
-			return violates(nSupportedCalComponent, fmt.Errorf("%s in a calendar of %s", sum.Component, set))
-		}
-	}
-	return nil
+	return takes(c.Props(), sum.Component)
 }
 
 // uidConflict refuses what RFC 4791, 5.3.2.1 and RFC 6352, 6.3.2.1 call a

@@ -30,9 +30,9 @@ func reports() []report {
 		{name: d("principal-property-search"), on: kCollection, serve: (*request).principalPropertySearch},
 		{name: nSearchPropertySet, on: kCollection, serve: (*request).principalSearchPropertySet},
 		{name: d("sync-collection"), on: kCalendar | kAddressbook | kPrincipal, serve: (*request).syncCollection},
-		{name: c("calendar-multiget"), on: kCalendar | kCalObject, serve: (*request).calendarMultiget},
-		{name: c("calendar-query"), on: kCalendar | kCalObject, serve: (*request).calendarQuery},
-		{name: c("free-busy-query"), on: kCalendar, serve: (*request).freeBusyQuery},
+		{name: c("calendar-multiget"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarMultiget},
+		{name: c("calendar-query"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarQuery},
+		{name: c("free-busy-query"), on: kCalendar | kPrincipal | kPlain, serve: (*request).freeBusyQuery},
 		{name: cr("addressbook-multiget"), on: kAddressbook | kCardObject, serve: (*request).addressbookMultiget},
 		{name: cr("addressbook-query"), on: kAddressbook | kCardObject, serve: (*request).addressbookQuery},
 	}
@@ -41,7 +41,7 @@ func reports() []report {
 // report is REPORT (RFC 3253, 3.6).
 func (q *request) report() error {
 	if err := q.need(q.res, mayRead); err != nil {
-		return err
+		return q.freeBusyDenied(err)
 	}
 	root, err := q.readXML()
 	if err != nil {
@@ -87,7 +87,9 @@ func (q *request) readAsked(root *davxml.Element) (*asked, error) {
 		switch n.name {
 		case nCalendarData:
 			a.data = true
-			a.calendar, err = readCalendarData(n.arg)
+			if a.calendar, err = readCalendarData(n.arg); a.calendar != nil {
+				a.calendar.MaxExpand = q.h.maxExpand
+			}
 			n.row = &property{name: n.name, on: kCalObject, get: getData}
 		case nAddressData:
 			a.data = true
@@ -144,12 +146,26 @@ func (a *asked) choose(q *request, t *target) (err error) {
 	switch {
 	case t.kind() == kCalObject && a.calendar != nil:
 		if err = q.parse(t); err == nil {
-			a.out, err = a.calendar.Append(a.out[:0], t.calendar, t.data, a.floating)
+			c, data := t.calendar, t.data
+			// expand leaves no zones (RFC 4791, 9.6.5)
+			if a.calendar.Expand == nil && q.timezones() != 0 {
+				if data = q.withTimezones(c, data); len(data) != len(t.data) {
+					if c, err = object.ParseCalendar(data); err != nil {
+						return err
+					}
+					c.Zones = &q.zones
+				}
+			}
+			a.out, err = a.calendar.Append(a.out[:0], c, data, a.floating)
 			t.part = a.out
 		}
-	case t.kind() == kCardObject && a.card != nil:
+	case t.kind() == kCalObject && q.timezones() != 0:
+		if q.parse(t) == nil {
+			t.part = object.ForXML(q.withTimezones(t.calendar, t.data))
+		}
+	case t.kind() == kCardObject && a.card != nil && !a.card.Whole(t.data):
 		if err = q.parse(t); err == nil {
-			a.out = a.card.Append(a.out[:0], t.card, t.data)
+			a.out, err = a.card.Append(a.out[:0], t.card, t.data)
 			t.part = a.out
 		}
 	}
@@ -163,8 +179,13 @@ func (m *multistatus) object(href string, t *target, a *asked) error {
 		if err := a.choose(m.q, t); err != nil {
 			m.q.h.logf(levelWarning, "part of /%s: %v", t.res.Path, err)
 			cond := nValidCalData
-			if errors.Is(err, object.ErrInstances) {
+			switch {
+			case errors.Is(err, object.ErrInstances):
 				cond = nMaxInstances
+			case t.kind() == kCardObject && a.card.Version != "": // RFC 6352, 8.7.2
+				return m.status(href, http.StatusUnsupportedMediaType, nSupportedAddrConvert)
+			case t.kind() == kCardObject:
+				cond = nValidAddrData
 			}
 			return m.status(href, http.StatusForbidden, cond)
 		}
@@ -257,6 +278,16 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 	}
 	defer c.Close()
 	m := q.newMultistatus()
+	if err := m.matches(c, only, a, limit, decide, match); err != nil {
+		return err
+	}
+	return m.close()
+}
+
+// matches writes the objects of a collection that a filter matches; of the one named
+// only, if there is such a name.
+func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit int, decide func(*object.Summary) object.Verdict, match func(*target) (bool, error)) error {
+	q, path := m.q, c.Path()
 	t := target{res: store.Resource{Kind: store.Object, In: c.Kind()}, coll: c}
 	found := 0
 	for t.rec = range c.Objects() {
@@ -278,7 +309,12 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 			if ok && v == object.Maybe {
 				ok, err = match(&t)
 			}
-			if err != nil && !gone(err) {
+			if errors.Is(err, object.ErrInstances) {
+				// it may match: nobody can tell within the limits
+				if err := m.status(davxml.EscapePath(q.href(t.res.Path)), http.StatusForbidden, nMaxInstances); err != nil {
+					return err
+				}
+			} else if err != nil && !gone(err) {
 				// RFC 4791, 7.8: one bad object must not hide the others
 				q.h.logf(levelWarning, "query leaves out /%s: %v", t.res.Path, err)
 			}
@@ -296,10 +332,7 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 			return err
 		}
 	}
-	if err := c.Err(); err != nil {
-		return err
-	}
-	return m.close()
+	return c.Err()
 }
 
 func (q *request) parseIf(t *target, needed bool) error {

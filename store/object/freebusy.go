@@ -55,6 +55,10 @@ func NewFreeBusy(r TimeRange, floating *caltime.Zone) *FreeBusy {
 	return &FreeBusy{r: r, floating: floating}
 }
 
+// SetFloating sets the zone of dates and floating times for the objects that follow:
+// another calendar may have another.
+func (f *FreeBusy) SetFloating(floating *caltime.Zone) { f.floating = floating }
+
 // Decide says whether an object could change the answer: No if it could not, else
 // Maybe.
 func (f *FreeBusy) Decide(s *Summary) Verdict {
