@@ -94,7 +94,9 @@ func readCardPropFilter(e *davxml.Element) (p object.CardPropFilter, err error) 
 }
 
 // readAddressData reads CARDDAV:address-data as a request has it (RFC 6352,
-// 10.4); nil: the whole object.
+// 10.4); nil: the whole object as it is stored. That is also what a client gets
+// that names no version: the definition's default, 3.0, would change the cards of
+// all clients that do not know of versions.
 func readAddressData(e *davxml.Element) (*object.AddressData, error) {
 	if e == nil {
 		return nil, nil
@@ -102,19 +104,23 @@ func readAddressData(e *davxml.Element) (*object.AddressData, error) {
 	if err := checkMediaType(e, "text/vcard", nSupportedAddrData, "3.0", "4.0"); err != nil {
 		return nil, err
 	}
-	d := &object.AddressData{}
+	d := &object.AddressData{Version: e.Attr("version")}
+	all := false
 	for c := range e.Elements() {
 		switch {
 		case c.Name == nCardProp:
 			d.Props = append(d.Props, object.PropSelect{Name: c.Attr("name"), NoValue: c.Attr("novalue") == "yes"})
 		case c.Name.Local == "allprop":
-			return nil, nil
+			all = true
 		}
+	}
+	if all {
+		d.Props = nil
 	}
 	if err := d.Check(); err != nil {
 		return nil, refuse(http.StatusBadRequest, "address-data: %w", err)
 	}
-	if d.Whole() {
+	if d.Version == "" && len(d.Props) == 0 {
 		return nil, nil
 	}
 	return d, nil

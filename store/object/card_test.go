@@ -159,9 +159,9 @@ func TestAddressData(t *testing.T) {
 			string(crlf("BEGIN:VCARD", "VERSION:3.0", "EMAIL;TYPE=internet,work:", "EMAIL;TYPE=home:", "X-ABC.TEL;TYPE=cell:+1", "END:VCARD"))},
 		{[]PropSelect{{Name: "OTHER.TEL"}}, string(crlf("BEGIN:VCARD", "VERSION:3.0", "END:VCARD"))},
 	} {
-		d := AddressData{c.props}
-		if got := string(d.Append(nil, card, files[0].data)); got != c.want {
-			t.Errorf("%v:\n%s\nwant\n%s", c.props, got, c.want)
+		d := AddressData{Props: c.props}
+		if got, err := d.Append(nil, card, files[0].data); err != nil || string(got) != c.want {
+			t.Errorf("%v: %v\n%s\nwant\n%s", c.props, err, got, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -45,7 +46,10 @@ type PropSelect struct {
 // AddressData is what a client asks for in CARDDAV:address-data (RFC 6352,
 // 10.4). Without Props it asks for the whole object.
 type AddressData struct {
-	Props []PropSelect
+	// Version is that of vCard which the client wants, "3.0" or "4.0", see
+	// [Card.Convert]. Without it, cards are given as they are stored.
+	Version string
+	Props   []PropSelect
 }
 
 // MaxSelect is the number of elements within CalendarData or AddressData.
@@ -92,6 +96,9 @@ func (d *AddressData) Check() error {
 	if len(d.Props) > MaxSelect {
 		return fmt.Errorf("%w: address-data asks for too many parts", ErrFilter)
 	}
+	if d.Version != "" && d.Version != vCard3 && d.Version != vCard4 {
+		return fmt.Errorf("%w: address-data in vCard %q", ErrFilter, clip(d.Version))
+	}
 	return nil
 }
 
@@ -110,10 +117,11 @@ func (d *CalendarData) Whole() bool {
 		(d.Comp == nil || d.Comp.whole())
 }
 
-// Whole reports whether d asks for objects as they are: nobody need parse
-// them then, and [ForXML] of the source is what Append appends (whose c may
-// be nil).
-func (d *AddressData) Whole() bool { return len(d.Props) == 0 }
+// Whole reports whether d asks for this object as it is: nobody need parse it
+// then, and [ForXML] of the source is what Append appends (whose c may be nil).
+func (d *AddressData) Whole(source []byte) bool {
+	return len(d.Props) == 0 && (d.Version == "" || d.Version == CardVersion(source))
+}
 
 func (d *CompSelect) whole() bool { return d.wholeProps() && d.wholeComps() }
 
@@ -172,15 +180,27 @@ func (d *CalendarData) Append(dst []byte, c *Calendar, source []byte, floating *
 	return w.dst, nil
 }
 
-// Append appends to dst what d asks for of c, which was parsed from source.
-func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
-	if d.Whole() {
-		return append(dst, ForXML(source)...)
+// Append appends to dst what d asks for of c, which was parsed from source. Props
+// are those of the version asked for. On an error (ErrConversion) dst comes back
+// as it was.
+func (d *AddressData) Append(dst []byte, c *Card, source []byte) ([]byte, error) {
+	if d.Whole(source) {
+		return append(dst, ForXML(source)...), nil
 	}
-	w := writer{dst: dst, source: source}
-	w.begin(c.Root)
-	for i := range c.Root.Properties {
-		p := &c.Root.Properties[i]
+	root, convert := c.Root, d.Version != "" && d.Version != c.Version()
+	if convert {
+		if len(d.Props) == 0 {
+			return c.Convert(dst, source, d.Version)
+		}
+		var err error
+		if root, err = c.convert(source, d.Version); err != nil {
+			return dst, err
+		}
+	}
+	w := writer{dst: dst, source: source, crlf: convert}
+	w.begin(root)
+	for i := range root.Properties {
+		p := &root.Properties[i]
 		for j := range d.Props {
 			f := CardPropFilter{Name: d.Props[j].Name}
 			// VERSION is what makes a card readable at all; RFC 6352, 8.6.3,
@@ -191,8 +211,8 @@ func (d *AddressData) Append(dst []byte, c *Card, source []byte) []byte {
 			}
 		}
 	}
-	w.end(c.Root)
-	return w.dst
+	w.end(root)
+	return w.dst, nil
 }
 
 // ForXML returns an object as it may stand in an XML document: source itself,
@@ -233,6 +253,7 @@ func (d *CompSelect) find(name string) *CompSelect {
 // anew. A property with Start == End did not come from the source.
 type writer struct {
 	dst, source []byte
+	crlf        bool // lines that end otherwise are written anew
 }
 
 func (w *writer) begin(c *ical.Component) {
@@ -247,6 +268,10 @@ func (w *writer) property(p *ical.Property, noValue bool) {
 	switch {
 	case noValue:
 		w.dst = p.AppendHead(w.dst)
+	case w.crlf && p.Start < p.End && bytes.Count(w.source[p.Start:p.End], []byte("\n")) != bytes.Count(w.source[p.Start:p.End], []byte("\r\n")):
+		for l := ical.NewLines(w.source[p.Start:p.End]); l.Next(); {
+			w.dst = ical.AppendLine(w.dst, l.Text)
+		}
 	case p.Start < p.End && p.End <= len(w.source) && utf8.Valid(w.source[p.Start:p.End]):
 		w.dst = append(w.dst, w.source[p.Start:p.End]...)
 		if w.source[p.End-1] != '\n' {
