@@ -16,9 +16,13 @@ import (
 // one stream may have.
 const MaxSplit = 300_000
 
-// MaxSplitBytes is the length of all parts of one stream together: the zones
+// MaxSplitGrowth and MaxSplitExtra bound the length in bytes of all parts of a
+// stream together: so many times the stream's own, and so much more. The zones
 // are in each part which uses them, so the parts are longer than the stream.
-const MaxSplitBytes = 1 << 30
+const (
+	MaxSplitGrowth = 64
+	MaxSplitExtra  = 1 << 20
+)
 
 // Part is one object of a stream.
 type Part struct {
@@ -152,7 +156,7 @@ type splitter struct {
 // see, part by part.
 //
 // An error ends it and wraps ErrSyntax: the stream is no iCalendar at all, or
-// more than MaxSplit and MaxSplitBytes allow.
+// more than MaxSplit and MaxSplitGrowth allow.
 func SplitCalendar(b []byte) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
 		s := splitter{b: b, zones: map[string][]zone{}, intern: map[string]string{}}
@@ -163,7 +167,7 @@ func SplitCalendar(b []byte) iter.Seq2[Part, error] {
 		// Chain the components of one UID; the first one leads.
 		last := make(map[string]int, len(s.comps))
 		follows := make([]bool, len(s.comps))
-		total := 0
+		total := int64(0)
 		var made uidMaker
 		for i := range s.comps {
 			c := &s.comps[i]
@@ -186,7 +190,7 @@ func SplitCalendar(b []byte) iter.Seq2[Part, error] {
 				part.UID = made.uid(b[s.comps[i].start:s.comps[i].end])
 			}
 			part.Data = s.object(i, part.UID, missing)
-			if total += len(part.Data); total > MaxSplitBytes {
+			if total += int64(len(part.Data)); total > MaxSplitGrowth*int64(len(b))+MaxSplitExtra {
 				yield(Part{}, fmt.Errorf("%w: too long with its time zones", ErrSyntax))
 				return
 			}

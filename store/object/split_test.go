@@ -2,6 +2,8 @@ package object
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -253,5 +255,28 @@ func TestFoldedCharacter(t *testing.T) {
 		if want := event("SUMMARY:ä", "DTSTART:20200101T000000Z"); err != nil || !bytes.Equal(out, want) {
 			t.Errorf("%q, want %q", out, want)
 		}
+	}
+}
+
+// A time zone that is longer than all the rest must not be multiplied without
+// bound.
+func TestSplitGrowth(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:Long\r\n")
+	for range 5000 {
+		b.WriteString("COMMENT:" + strings.Repeat("x", 60) + "\r\n")
+	}
+	b.WriteString("BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "BEGIN:VEVENT\r\nUID:%d\r\nDTSTART;TZID=Long:20260101T000000\r\nEND:VEVENT\r\n", i)
+	}
+	b.WriteString("END:VCALENDAR\r\n")
+	total, failed := 0, false
+	for part, err := range SplitCalendar([]byte(b.String())) {
+		total += len(part.Data)
+		failed = failed || errors.Is(err, ErrSyntax)
+	}
+	if !failed || total > MaxSplitGrowth*b.Len()+MaxSplitExtra {
+		t.Errorf("%d bytes of %d, refused: %v", total, b.Len(), failed)
 	}
 }
