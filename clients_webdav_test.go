@@ -29,18 +29,24 @@ func testLitmus(t *testing.T, how handover) {
 	s := plainServer(t, how)
 	s.must([]int{201}, "MKCOL", "/demo/litmus/", "")
 	d := newDesk(t)
-	groups := []string{"basic", "copymove", "props", "http"} // not locks: class 2 is not announced
-	out, err := d.try("", "env", "TESTS="+strings.Join(groups, " "), "litmus", "-k", s.URL+"demo/litmus/", "demo", "demo")
-	if err != nil {
-		t.Errorf("litmus: %v", err)
-	}
+	groups := []string{"basic", "copymove", "props", "locks", "http"}
+	out, _ := d.try("", "env", "TESTS="+strings.Join(groups, " "), "litmus", "-k", s.URL+"demo/litmus/", "demo", "demo")
 	for _, g := range groups {
-		if !regexp.MustCompile("summary for `" + g + "': .* 0 failed").MatchString(out) {
+		failed := "0"
+		if g == "locks" {
+			failed = "2"
+		}
+		if !regexp.MustCompile("summary for `" + g + "': .* " + failed + " failed").MatchString(out) {
 			t.Errorf("group %s did not pass", g)
 		}
 	}
 	for line := range strings.Lines(out) {
-		if strings.Contains(line, "FAIL") || strings.Contains(line, "WARNING") && !strings.Contains(line, "does not claim Class 2") {
+		// litmus has but 200 bytes for an If header with two of our entity
+		// tags: it ends in the middle. rfc4918-10.4-locks sends it whole.
+		if strings.Contains(line, "complex_cond_put") && strings.Contains(line, "400 Bad Request") {
+			continue
+		}
+		if strings.Contains(line, "FAIL") || strings.Contains(line, "WARNING") || strings.Contains(line, "SKIPPED") {
 			t.Error(strings.TrimSpace(line))
 		}
 	}
@@ -82,6 +88,15 @@ func TestCadaver(t *testing.T) {
 		{"propdel hello.txt colour", "succeeded."},
 		{"propget hello.txt colour", "404 Not Found"},
 		{"propnames hello.txt", "getlastmodified"},
+		{"lock hello.txt", "succeeded."},
+		{"showlocks", "urn:uuid:"},
+		{"discover hello.txt", "Scope: exclusive"},
+		{"put hello.txt", "succeeded."}, // with the token
+		{"unlock hello.txt", "succeeded."},
+		{"discover hello.txt", "no locks found."},
+		{"lock sub", "succeeded."},
+		{"discover sub/big.bin", "infinity"},
+		{"unlock sub", "succeeded."},
 		{"copy hello.txt two.txt", "succeeded."},
 		{"move two.txt sub/three.txt", "succeeded."},
 		{"cat two.txt", "404 Not Found"},
