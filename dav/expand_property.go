@@ -114,12 +114,12 @@ func (x *expansion) expand(value, e *davxml.Element, depth int) error {
 }
 
 func (x *expansion) follow(path, href string, e *davxml.Element, depth int) error {
+	if x.left--; x.left < 0 {
+		return x.m.status(href, http.StatusInsufficientStorage, nNumberOfMatches)
+	}
 	res, err := x.h.store.Resource(path)
 	if err != nil || !x.allowed(res, mayRead) {
 		return x.m.status(href, http.StatusNotFound)
-	}
-	if x.left--; x.left < 0 {
-		return x.m.status(href, http.StatusInsufficientStorage, nNumberOfMatches)
 	}
 	t := &target{res: res}
 	defer t.close()

@@ -482,7 +482,7 @@ func (q *request) refreshLock() (change, error) {
 		}
 		l := &t.all[found]
 		if l.User != q.user {
-			return answer{}, lacking(q.path, privilegeUnlock, fmt.Errorf("the lock is %q's", l.User)) // RFC 3744, 3.5
+			return answer{}, refuse(http.StatusForbidden, "the lock is %q's", l.User)
 		}
 		l.Timeout = q.lockTimeout(l.Timeout)
 		l.Expires = q.h.now().Add(l.Timeout)
@@ -548,7 +548,7 @@ func (q *request) unlock() (change, error) {
 		if l := &t.all[i]; l.User != q.user {
 			home, _, _ := strings.Cut(l.Root, "/")
 			if q.user == "" || home != q.user {
-				return answer{}, refuse(http.StatusForbidden, "the lock is %q's", l.User)
+				return answer{}, lacking(q.path, privilegeUnlock, fmt.Errorf("the lock is %q's", l.User)) // RFC 3744, 3.5
 			}
 		}
 		t.all = slices.Delete(t.all, i, i+1)
