@@ -12,8 +12,9 @@ import (
 	"inetdav/store/object"
 )
 
-// get is GET and HEAD (RFC 9110, 9.3): an object byte for byte, or a whole
-// calendar or address book in one file, as Radicale exports it.
+// get is GET and HEAD (RFC 9110, 9.3): an object byte for byte, but for a card
+// that is wanted in another version, or a whole calendar or address book in one
+// file, as Radicale exports it.
 func (q *request) get() error {
 	k := q.kind()
 	if k == kRoot { // somebody tried the address in a browser
@@ -49,6 +50,11 @@ func (q *request) get() error {
 			}
 			c, _ := object.ParseCalendar(b)
 			content = bytes.NewReader(q.withTimezones(c, b))
+		}
+	}
+	if k == kCardObject {
+		if content, err = q.negotiateCard(f); err != nil {
+			return err
 		}
 	}
 	q.wrote = true
