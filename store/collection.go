@@ -17,8 +17,9 @@ import (
 
 // Collection is a snapshot of one collection: what it was when it was taken,
 // whatever happens to the folder since. Only Read, ObjectProps and Collections
-// look at the folder as it is. Every Collection has to be closed, except those
-// of a Tx.
+// look at the folder as it is; they fail with ErrStale when they do not find
+// something and there is another folder, or none, at the path. Every Collection
+// has to be closed, except those of a Tx.
 type Collection struct {
 	s     *Store
 	f     *folder
@@ -40,13 +41,13 @@ type Collection struct {
 // ErrName, ErrKind if there is an object, ErrLocked, or one of the system's.
 func (s *Store) Collection(path string) (*Collection, error) {
 	c, err := s.snapshot(path)
-	if err == errStale {
+	if err == errOutdated {
 		c, err = s.freshSnapshot(path, false)
 	}
 	return c, err
 }
 
-// snapshot takes a snapshot without writing anything; errStale if the journal
+// snapshot takes a snapshot without writing anything; errOutdated if the journal
 // is missing or not up to date.
 func (s *Store) snapshot(path string) (*Collection, error) {
 	held, err := s.lock(context.Background(), unix.LOCK_SH)
@@ -112,7 +113,7 @@ func (c *Collection) openJournal() error {
 		return c.withoutJournal()
 	}
 	if err != nil {
-		return errStale
+		return errOutdated
 	}
 	defer d.close()
 	st, err := fstat(int(c.f.dir))
@@ -120,17 +121,17 @@ func (c *Collection) openJournal() error {
 		return err
 	}
 	if c.j, err = openJournal(d, st.ino, false); err != nil {
-		return errStale
+		return errOutdated
 	}
 	current, err := c.j.current(c.f, c.kind)
 	if err != nil || !current {
-		return errStale
+		return errOutdated
 	}
 	if !c.s.passDue(d, c.j.now.live) {
 		return nil
 	}
 	if err := c.s.unchanged(c.f, c.j); err != nil {
-		return errStale
+		return errOutdated
 	}
 	passed(d)
 	return nil
@@ -146,7 +147,7 @@ func (c *Collection) withoutJournal() error {
 	for i := range names.at {
 		st, err := c.f.statMember(names.name(i))
 		if err == nil && st.isRegular() {
-			return errStale
+			return errOutdated
 		}
 	}
 	return nil
@@ -198,6 +199,10 @@ func (c *Collection) heal() error {
 	if err != nil {
 		return err
 	}
+	if fresh.f.is(c.f) != nil {
+		fresh.Close()
+		return ErrStale
+	}
 	c.j.close()
 	c.j, fresh.j = fresh.j, nil
 	return fresh.Close()
@@ -215,6 +220,45 @@ func (c *Collection) healing(f func() error) {
 		}
 	}
 	c.err = err
+}
+
+// notFound returns err, which says that something is not in the folder, unless
+// the folder itself is no longer what is at its path: then it is ErrStale. A
+// folder that was displaced is being emptied, and what is missing in it says
+// nothing.
+func (c *Collection) notFound(err error) error {
+	st, statErr := fstat(int(c.f.dir))
+	if statErr != nil {
+		return statErr
+	}
+	if st.mtime == c.mtime {
+		return err // nothing has left it since
+	}
+	now, openErr := c.s.openFolder(c.f.path)
+	switch {
+	case errors.Is(openErr, fs.ErrNotExist) || errors.Is(openErr, ErrKind):
+		return pathError("read", c.f.path, ErrStale)
+	case openErr != nil:
+		return openErr
+	}
+	defer now.close()
+	if stale := now.is(c.f); stale != nil {
+		return stale
+	}
+	return err
+}
+
+// is returns ErrStale unless both are the same folder.
+func (f *folder) is(o *folder) error {
+	a, err := fstat(int(f.dir))
+	if err != nil {
+		return err
+	}
+	b, err := fstat(int(o.dir))
+	if err == nil && (a.ino != b.ino || a.dev != b.dev) {
+		err = pathError("read", f.path, ErrStale)
+	}
+	return err
 }
 
 // Path returns the path it was asked for by.
@@ -371,10 +415,13 @@ func (c *Collection) Changes(token string) (iter.Seq[*Change], error) {
 }
 
 // Collections yields the names of the member collections in order, each with
-// an error in its place if it cannot be read. Only in the snapshot's moment.
+// an error in its place if it cannot be read. It looks at the folder as it is.
 func (c *Collection) Collections() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		names, err := c.f.listObjects()
+		if err == nil || missing(err) { // removed, a folder cannot even be listed
+			err = c.notFound(err)
+		}
 		if err != nil {
 			yield("", err)
 			return
@@ -382,7 +429,11 @@ func (c *Collection) Collections() iter.Seq2[string, error] {
 		for i := range names.at {
 			name := names.name(i)
 			st, err := c.f.statMember(name)
-			if missing(err) || err == nil && !st.isDir() {
+			if missing(err) {
+				err = c.notFound(nil)
+				st.mode = 0
+			}
+			if err == nil && !st.isDir() {
 				continue
 			}
 			if !yield(strings.Clone(name), err) {
@@ -398,6 +449,9 @@ func (c *Collection) Collections() iter.Seq2[string, error] {
 func (c *Collection) ObjectProps(name string) (Props, error) {
 	if !c.read {
 		dead, err := c.s.readDeadProps(c.f)
+		if err == nil && dead == nil {
+			err = c.notFound(nil)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -408,12 +462,16 @@ func (c *Collection) ObjectProps(name string) (Props, error) {
 
 // Read reads the object called name itself, into buf if it has room, and
 // returns its bytes and the entity tag (with quotes) of these bytes. A file
-// longer than Options.MaxObject: ErrTooLarge.
+// longer than Options.MaxObject: ErrTooLarge. One that is gone since:
+// fs.ErrNotExist.
 func (c *Collection) Read(name string, buf []byte) (data []byte, etag string, err error) {
 	if err := CheckName(name); err != nil {
 		return buf[:0], "", err
 	}
 	f, st, err := c.f.openMember(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = c.notFound(err)
+	}
 	if err != nil {
 		return buf[:0], "", err
 	}

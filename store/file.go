@@ -29,7 +29,7 @@ func (d dir) close() {
 type fileStat struct {
 	size         int64
 	mtime, ctime int64 // Unix nanoseconds
-	ino          uint64
+	ino, dev     uint64
 	mode         uint32
 }
 
@@ -48,6 +48,7 @@ func newFileStat(st *unix.Stat_t) fileStat {
 		mtime: st.Mtim.Nano(),
 		ctime: st.Ctim.Nano(),
 		ino:   uint64(st.Ino),
+		dev:   uint64(st.Dev),
 		mode:  uint32(st.Mode),
 	}
 }

@@ -19,8 +19,8 @@ import (
 // folder, compares each object with what the journal says, and reads those
 // that differ.
 
-// errStale: the folder is not as the journal says.
-var errStale = errors.New("journal is stale")
+// errOutdated: the folder is not as the journal says.
+var errOutdated = errors.New("journal is stale")
 
 // errLarge: there are more changes than a log should take.
 var errLarge = errors.New("too many changes for the log")
@@ -261,7 +261,7 @@ func unknownSummary() object.Summary {
 func (k Kind) hasSummaries() bool { return k == Calendar || k == AddressBook }
 
 // unchanged compares the folder with j, which its stamp says to be up to date,
-// object by object. The error is errStale if that is not so after all.
+// object by object. The error is errOutdated if that is not so after all.
 func (s *Store) unchanged(f *folder, j *journal) error {
 	names, err := f.listObjects()
 	if err != nil {
@@ -269,7 +269,7 @@ func (s *Store) unchanged(f *folder, j *journal) error {
 	}
 	sc := scanner{s: s, f: f, kind: j.idx.kind, found: func(kind entryKind, _ *record) error {
 		if kind != 0 {
-			return errStale
+			return errOutdated
 		}
 		return nil
 	}}

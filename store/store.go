@@ -87,6 +87,11 @@ var (
 	// ErrKind: the operation does not fit the kind of the resource, such as
 	// storing an object where a collection is.
 	ErrKind = errors.New("wrong kind of resource")
+	// ErrStale: the folder that a Collection was taken of has been replaced,
+	// moved or deleted since, so that what is not found in it may well be at
+	// its path. What was begun with the Collection cannot be finished; a new
+	// one has an answer.
+	ErrStale = errors.New("collection has been replaced, moved or deleted meanwhile")
 )
 
 // Values of Options.StatAge that are no durations.

@@ -408,3 +408,66 @@ func TestTxSeesItsChanges(t *testing.T) {
 		return err
 	})
 }
+
+// TestStaleSnapshot: in a folder that was replaced, moved or deleted under a
+// snapshot, what is missing is not taken for gone.
+func TestStaleSnapshot(t *testing.T) {
+	replace := func(fx *fixture) error {
+		st, err := fx.StageCollection(calPath)
+		fx.must(err)
+		fx.must(st.Add("a.ics", event("a", 2)))
+		return fx.try(func(tx *Tx) error { return tx.Replace(calPath, Props{{"tag", "VCALENDAR"}}, st) })
+	}
+	for name, do := range map[string]func(*fixture) error{
+		"replaced": replace,
+		"deleted":  func(fx *fixture) error { return fx.try(func(tx *Tx) error { return tx.Delete(calPath) }) },
+		"deleted with its home": func(fx *fixture) error {
+			return fx.try(func(tx *Tx) error { return tx.Delete("user") })
+		},
+		"an object now": func(fx *fixture) error {
+			return errors.Join(os.RemoveAll(fx.dir), os.WriteFile(fx.dir, nil, 0o666))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fx := newFixture(t)
+			fx.put("a.ics", 1)
+			fx.put("b.ics", 1)
+			fx.update(func(tx *Tx) error { return tx.SetObjectProps(calPath+"/a.ics", Props{{"{u:}x", "<x/>"}}) })
+			fx.must(os.Mkdir(fx.at("user/cal/sub"), 0o777))
+			c := fx.collection()
+			fx.must(do(fx))
+			if data, _, err := c.Read("a.ics", nil); !errors.Is(err, ErrStale) || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("Read: %q %v", data, err)
+			}
+			if p, err := c.ObjectProps("a.ics"); !errors.Is(err, ErrStale) {
+				t.Errorf("ObjectProps: %v %v", p, err)
+			}
+			got := error(nil)
+			for _, err := range c.Collections() {
+				got = errors.Join(got, err)
+			}
+			if !errors.Is(got, ErrStale) {
+				t.Errorf("Collections: %v", got)
+			}
+			if len(list(t, c)) != 2 {
+				t.Error("the list is not what it was")
+			}
+		})
+	}
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	fx.put("b.ics", 1)
+	c := fx.collection()
+	fx.update(func(tx *Tx) error { return tx.Delete(calPath + "/a.ics") })
+	if _, _, err := c.Read("a.ics", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Read of what is gone: %v", err)
+	}
+	if _, _, err := c.Read("b.ics", nil); err != nil {
+		t.Errorf("Read of what is left: %v", err)
+	}
+	// Moved, what is in it can still be read, and what is not is stale.
+	fx.update(func(tx *Tx) error { return tx.Move(calPath, "user/moved") })
+	if _, _, err := c.Read("a.ics", nil); !errors.Is(err, ErrStale) {
+		t.Errorf("Read in a moved collection: %v", err)
+	}
+}
