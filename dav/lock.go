@@ -32,6 +32,7 @@ const (
 type lockTable struct {
 	all     store.WriteLocks
 	read    bool
+	checked bool      // owners that are no XML are left out
 	stale   bool      // some are gone, but not yet from the file
 	touched []touched // what the request changes
 	tokens  []string  // submitted in the If header (RFC 4918, 10.4.1)
@@ -559,9 +560,24 @@ func (q *request) unlock() (change, error) {
 	}, nil
 }
 
+// checkOwners sees to it, once a request, that what is said of the locks is XML:
+// another program may have touched the file.
+func (t *lockTable) checkOwners() {
+	if t.checked {
+		return
+	}
+	t.checked = true
+	for i := range t.all {
+		if _, err := davxml.Parse([]byte(t.all[i].Owner)); err != nil {
+			t.all[i].Owner = ""
+		}
+	}
+}
+
 // getLockDiscovery is RFC 4918, 15.8. The tokens are no secrets: only their
 // user can use them.
 func getLockDiscovery(q *request, t *target, o *propOut) error {
+	q.lockTable().checkOwners()
 	on := q.covering(t.res.Path)
 	if len(on) == 0 {
 		o.start()
@@ -590,10 +606,7 @@ func activeLock(x *davxml.Writer, l *store.WriteLock, root string, now time.Time
 		depth = "infinity"
 	}
 	x.Element(nDepth, depth)
-	// another program may have touched the file
-	if _, err := davxml.Parse([]byte(l.Owner)); err == nil {
-		x.Raw(l.Owner)
-	}
+	x.Raw(l.Owner)
 	left := (l.Expires.Sub(now) + time.Second - 1) / time.Second
 	x.Element(nTimeout, "Second-"+strconv.FormatInt(int64(left), 10))
 	x.Start(nLocktoken)

@@ -206,3 +206,44 @@ func TestTooManyLocks(t *testing.T) {
 	s.now = s.now.Add(DefaultTimeout)
 	s.lock("/bernard/c/a")
 }
+
+// FuzzLock: whatever a client says, nobody's error is ours, and what we answer
+// is XML.
+func FuzzLock(f *testing.F) {
+	f.Add(exclusiveLock, "Second-60", "", "<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>")
+	f.Add("", "Infinite", "(<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>) (Not <DAV:no-lock>)", "<>")
+	f.Add(`<lockinfo xmlns="DAV:" xml:lang="x"><locktype><write/></locktype><lockscope><shared/></lockscope><owner a="b">&#x7f;<c xmlns="urn:c"/></owner></lockinfo>`, "Second-4294967296,Second-", "()", "<a>b>")
+	h := testHandler(f, f.TempDir()).(*handler)
+	h.logf = func(int, string, ...any) {} // of f, which must not be used below
+	h.auth.Logf = nil
+	do := func(t testing.TB, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.SetBasicAuth("bernard", "x")
+		for i := 0; i < len(headers); i += 2 {
+			if headers[i+1] != "" {
+				r.Header.Set(headers[i], headers[i+1])
+			}
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code >= 500 && w.Code != http.StatusInsufficientStorage {
+			t.Fatalf("%s: %d\n%s", method, w.Code, w.Body)
+		}
+		if strings.Contains(w.Header().Get("Content-Type"), "xml") {
+			wellFormed(t, method, w.Body.Bytes())
+		}
+		return w
+	}
+	do(f, "MKCOL", "/bernard/c/", "")
+	do(f, "PUT", "/bernard/c/a", "text")
+	f.Fuzz(func(t *testing.T, body, timeout, ifHeader, token string) {
+		w := do(t, "LOCK", "/bernard/c/a", body, "Timeout", timeout, "If", ifHeader)
+		do(t, "PROPFIND", "/bernard/c/a", "", "Depth", "0")
+		if w.Code == http.StatusOK && w.Header().Get("Lock-Token") != "" {
+			if w := do(t, "UNLOCK", "/bernard/c/a", "", "Lock-Token", w.Header().Get("Lock-Token")); w.Code != http.StatusNoContent {
+				t.Fatalf("UNLOCK: %d", w.Code)
+			}
+		}
+		do(t, "UNLOCK", "/bernard/c/a", "", "Lock-Token", token)
+	})
+}

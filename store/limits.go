@@ -41,7 +41,7 @@ const (
 	// anonymous together.
 	MaxUserLocks = 100
 	// MaxUserLocksSize is the size of their paths and owners, in bytes.
-	MaxUserLocksSize = 64 << 10
+	MaxUserLocksSize = 32 << 10
 	// MaxLockOwner is the size of what a client may say about itself, in bytes.
 	MaxLockOwner = 4 << 10
 	// MaxLocksFile is the size of the file that they are kept in, in bytes.
