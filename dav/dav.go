@@ -39,7 +39,6 @@ const (
 	levelError   = 3
 	levelWarning = 4
 	levelInfo    = 6
-	levelDebug   = 7
 )
 
 // Options is what a handler needs. All fields but Version are required.
@@ -67,7 +66,6 @@ type handler struct {
 
 	headers      iter.Seq2[string, string] // [headers]
 	scriptName   string                    // [server] script_name
-	delayOnError time.Duration             // [server] delay_on_error
 	maxBody      int64                     // bytes; [server] max_content_length
 	maxObject    int64                     // bytes; [server] max_resource_size
 	permitDelete bool                      // [rights] permit_delete_collection

@@ -145,7 +145,6 @@ var (
 	nValidFilter           = davxml.Name{Space: davxml.CalDAV, Local: "valid-filter"}
 	nSupportedCollation    = davxml.Name{Space: davxml.CalDAV, Local: "supported-collation"}
 	nSupportedFilter       = davxml.Name{Space: davxml.CalDAV, Local: "supported-filter"}
-	nInitializeCalendar    = davxml.Name{Space: davxml.CalDAV, Local: "initialize-calendar-collection"}
 	nSupportedAddrData     = davxml.Name{Space: davxml.CardDAV, Local: "supported-address-data"}
 	nSupportedAddrConvert  = davxml.Name{Space: davxml.CardDAV, Local: "supported-address-data-conversion"}
 	nValidAddrData         = davxml.Name{Space: davxml.CardDAV, Local: "valid-address-data"}

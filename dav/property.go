@@ -160,8 +160,8 @@ func (q *request) getDead(t *target, name davxml.Name, o *propOut) error {
 			return nil
 		}
 	}
-	if isRich {
-		o.start()
+	if e, err := davxml.Parse([]byte(value)); isRich && err == nil && e.Name == name {
+		o.start() // any program may have written the file
 		o.x.Raw(value)
 	}
 	return nil

@@ -267,8 +267,10 @@ func uidConflict(tx *store.Tx, path, uid string) error {
 		}
 		other, uid = name, r.UID
 	}
-	return &Error{Status: http.StatusConflict, Cond: cond, Href: join(parent(path), other),
-		Err: fmt.Errorf("/%s has the UID %q", join(parent(path), other), uid)}
+	claimed := join(parent(path), other)
+	e := conflicts(cond, fmt.Errorf("/%s has the UID %q", claimed, uid))
+	e.Href = claimed
+	return e
 }
 
 // putNew stores what comes to a place in a plain collection: a whole calendar
