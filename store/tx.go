@@ -45,9 +45,11 @@ func (tx *Tx) live(path string) (*live, error) {
 	i := slices.IndexFunc(tx.lives, func(l *live) bool { return l.f.path == path })
 	if i >= 0 {
 		l := tx.lives[i]
-		current, err := l.j.current(l.f, l.kind)
-		if err != nil || current {
-			return l, err
+		if l.j != nil {
+			current, err := l.j.current(l.f, l.kind)
+			if err != nil || current {
+				return l, err
+			}
 		}
 		tx.lives = slices.Delete(tx.lives, i, i+1)
 		l.done()
@@ -73,6 +75,7 @@ func (tx *Tx) live(path string) (*live, error) {
 func (l *live) done() {
 	l.close()
 	l.f.close()
+	l.f.dir = noDir
 }
 
 // forget closes the journals of the collection at path and of those below it.
@@ -128,6 +131,9 @@ func (l *live) lookup(name string, r *record) (bool, error) {
 func (l *live) change(kind entryKind, r *record, do func() error) error {
 	if err := do(); err != nil {
 		return err
+	}
+	if l.j == nil { // lost in the change before this one
+		return l.f.sync()
 	}
 	st := l.j.now
 	var err error

@@ -35,7 +35,7 @@ func (tx *Tx) Mkcol(path string, p Props) error {
 	if _, err := f.stat(name); err == nil {
 		return pathError("make", path, fs.ErrExist)
 	}
-	return tx.build(f, name, func(d dir) error {
+	return tx.build(f, name, false, func(d dir) error {
 		if len(p) == 0 {
 			return nil
 		}
@@ -44,8 +44,8 @@ func (tx *Tx) Mkcol(path string, p Props) error {
 }
 
 // build makes a folder called name in f, with what fill puts in it, whole or
-// not at all. Nothing may be there.
-func (tx *Tx) build(f *folder, name string, fill func(d dir) error) error {
+// not at all. What is there is replaced if over is set; else nothing may be.
+func (tx *Tx) build(f *folder, name string, over bool, fill func(d dir) error) error {
 	f.sweep(time.Now())
 	d, temp, err := f.makeTemp(tx.s.FolderUmask)
 	if err != nil {
@@ -55,14 +55,40 @@ func (tx *Tx) build(f *folder, name string, fill func(d dir) error) error {
 	if err = fill(d); err == nil {
 		err = d.syncTree()
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case over:
+		tx.forget(joinPath(f.path, name))
+		err = f.exchange(temp, f.dir, name)
+	default:
 		err = f.moveFolder(temp, f.dir, name)
 	}
 	if err != nil {
 		f.removeTree(temp, 0)
 		return err
 	}
-	return f.sync()
+	if err := f.sync(); err != nil || !over {
+		return err // nobody knows which of two will be there: keep both
+	}
+	tx.buried(f, temp, name)
+	return nil
+}
+
+// buried removes the remains of what was called name in f and has been
+// replaced; they are called temp now.
+func (tx *Tx) buried(f *folder, temp, name string) {
+	path := joinPath(f.path, name)
+	tx.s.removeTree(f.dir, temp, path)
+	tx.s.dropJournals(path)
+	tx.dropDead(f, name)
+}
+
+// dropDead removes the dead properties of an object that is gone. If that
+// fails the object is gone all the same.
+func (tx *Tx) dropDead(f *folder, name string) {
+	if err := tx.s.setDead(f, name, nil); err != nil {
+		tx.s.logf(LevelWarning, "properties of %q: %v", joinPath(f.path, name), err)
+	}
 }
 
 // deleteCollection removes a collection: at once for whoever looks, in its own
@@ -107,7 +133,10 @@ func (s *Store) dropJournals(path string) {
 	}
 }
 
-func (tx *Tx) moveCollection(from, to string) error {
+// moveCollection moves a collection; what is at to is replaced if over is set.
+// Nothing is lost before everything is in its place: a crash in between leaves
+// the two exchanged.
+func (tx *Tx) moveCollection(from, to string, over bool) error {
 	f, name, err := tx.parent(from)
 	if err != nil {
 		return err
@@ -119,14 +148,27 @@ func (tx *Tx) moveCollection(from, to string) error {
 	}
 	defer t.close()
 	tx.forget(from)
-	if err := f.moveFolder(name, t.dir, newName); err != nil {
+	tx.forget(to)
+	temp := tempName()
+	if !over {
+		err = f.moveFolder(name, t.dir, newName)
+	} else if err = f.exchange(name, t.dir, newName); err == nil {
+		err = f.rename(name, t.dir, temp)
+	}
+	if err != nil {
 		return err
 	}
 	tx.s.dropJournals(from)
-	return errors.Join(t.sync(), f.sync())
+	if err := errors.Join(t.sync(), f.sync()); err != nil || !over {
+		return err
+	}
+	tx.buried(t, temp, newName)
+	return nil
 }
 
-func (tx *Tx) copyCollection(from, to string, infinite bool) error {
+// copyCollection copies a collection; what is at to is replaced if over is set,
+// but not before the copy is whole.
+func (tx *Tx) copyCollection(from, to string, infinite, over bool) error {
 	source, err := tx.s.openFolder(from)
 	if err != nil {
 		return err
@@ -137,7 +179,7 @@ func (tx *Tx) copyCollection(from, to string, infinite bool) error {
 		return err
 	}
 	defer f.close()
-	return tx.build(f, name, func(d dir) error { return tx.s.copyTree(source, d, infinite) })
+	return tx.build(f, name, over, func(d dir) error { return tx.s.copyTree(source, d, infinite) })
 }
 
 // copyTree copies the properties of a collection and, if infinite, its members.

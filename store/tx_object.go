@@ -38,6 +38,11 @@ func (tx *Tx) FindUID(collection, uid string) (name string, ok bool, err error) 
 // Put puts a staged body in place as the object at path, new or replaced; sum
 // is what object.Summarize says of it. ErrKind if there is a collection.
 func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, err error) {
+	return tx.put(path, body, sum, false)
+}
+
+// put is Put, and replaces a collection too if over is set.
+func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (created bool, err error) {
 	l, name, err := tx.member(path)
 	if err != nil {
 		return false, err
@@ -45,7 +50,10 @@ func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, 
 	st, err := l.f.statMember(name)
 	exists := err == nil
 	if exists && !st.isRegular() {
-		return false, pathError("write", path, ErrKind)
+		if !over {
+			return false, pathError("write", path, ErrKind)
+		}
+		exists = false
 	}
 	var old record
 	known, err := l.lookup(name, &old)
@@ -67,10 +75,32 @@ func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, 
 				return err
 			}
 		}
-		r.stat, r.flags, err = body.place(l.f.dir, name)
-		return err
+		return tx.displacing(l.f, name, func() (err error) {
+			r.stat, r.flags, err = body.place(l.f.dir, name)
+			return err
+		})
 	})
 	return !exists, err
+}
+
+// displacing runs do, which puts an object called name into f. A collection
+// that is there makes way, and comes back if do fails.
+func (tx *Tx) displacing(f *folder, name string, do func() error) error {
+	st, err := f.stat(name)
+	if err != nil || !st.isDir() {
+		return do()
+	}
+	tx.forget(joinPath(f.path, name))
+	temp := tempName()
+	if err := f.rename(name, f.dir, temp); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return errors.Join(err, f.rename(temp, f.dir, name))
+	}
+	tx.s.removeTree(f.dir, temp, joinPath(f.path, name))
+	tx.s.dropJournals(joinPath(f.path, name))
+	return nil
 }
 
 // Delete removes the object or the collection with all its members.
@@ -94,23 +124,24 @@ func (tx *Tx) Delete(path string) error {
 	gone := record{isNew: !known}
 	gone.Name = name
 	return l.change(entryRemoval, &gone, func() error {
-		if err := l.f.unlink(name); err != nil {
-			return err
+		err := l.f.unlink(name)
+		if err == nil {
+			tx.dropDead(l.f, name)
 		}
-		return tx.s.setDead(l.f, name, nil)
+		return err
 	})
 }
 
-// Move moves an object or a collection; what is at to is replaced.
-// fs.ErrNotExist if there is nothing at from or no collection to hold to;
-// ErrKind if one is the other or in it.
+// Move moves an object or a collection; what is at to is replaced, and stays if
+// that fails. fs.ErrNotExist if there is nothing at from or no collection to
+// hold to; ErrKind if one is the other or in it.
 func (tx *Tx) Move(from, to string) error {
-	r, err := tx.prepare(from, to)
+	collection, over, err := tx.prepare(from, to)
 	if err != nil {
 		return err
 	}
-	if r.Kind.IsCollection() {
-		err = tx.moveCollection(from, to)
+	if collection {
+		err = tx.moveCollection(from, to, over)
 	} else {
 		err = tx.moveObject(from, to)
 	}
@@ -122,42 +153,60 @@ func (tx *Tx) Move(from, to string) error {
 	return err
 }
 
-// Copy copies an object or a collection; what is at to is replaced. A
-// collection is copied with its members if infinite (RFC 4918, 9.8.3).
+// Copy copies an object or a collection; what is at to is replaced, and stays
+// if that fails. A collection is copied with its members if infinite (RFC 4918,
+// 9.8.3).
 func (tx *Tx) Copy(from, to string, infinite bool) error {
-	r, err := tx.prepare(from, to)
+	collection, over, err := tx.prepare(from, to)
 	if err != nil {
 		return err
 	}
-	if r.Kind.IsCollection() {
-		return tx.copyCollection(from, to, infinite)
+	if collection {
+		return tx.copyCollection(from, to, infinite, over)
 	}
 	return tx.copyObject(from, to)
 }
 
-// prepare checks the two ends of a move or copy, and clears the way if a
-// collection is concerned.
-func (tx *Tx) prepare(from, to string) (Resource, error) {
+// prepare checks the two ends of a move or copy, and reports whether it is of
+// a collection and whether there is something to replace.
+func (tx *Tx) prepare(from, to string) (collection, over bool, err error) {
 	source, err := tx.s.Resource(from)
 	if err != nil {
-		return source, err
+		return false, false, err
 	}
 	if from == "" || to == "" || below(to, from) || below(from, to) {
-		return source, pathError("move", to, ErrKind)
+		return false, false, pathError("move", to, ErrKind)
 	}
-	target, err := tx.s.Resource(to)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	_, err = tx.s.Resource(to)
+	if errors.Is(err, fs.ErrNotExist) {
 		parent, _ := splitPath(to)
 		p, err := tx.s.Resource(parent)
 		if err == nil && !p.Kind.IsCollection() {
 			err = pathError("move", to, fs.ErrNotExist)
 		}
-		return source, err
-	case err == nil && (source.Kind.IsCollection() || target.Kind.IsCollection()):
-		err = tx.Delete(to)
+		return source.Kind.IsCollection(), false, err
 	}
-	return source, err
+	return source.Kind.IsCollection(), true, err
+}
+
+// members is member for both ends of a move: one and the same journal if they
+// are in one folder, be it by two paths (a link). Two would write over each
+// other's entries.
+func (tx *Tx) members(from, to string) (source, target *live, name, newName string, err error) {
+	if target, newName, err = tx.member(to); err != nil {
+		return nil, nil, "", "", err
+	}
+	if err = checkPath(from); err != nil {
+		return nil, nil, "", "", err
+	}
+	collection, name := splitPath(from)
+	if collection == target.f.path {
+		return target, target, name, newName, nil
+	}
+	if source, err = tx.live(collection); err == nil && source.f.is(target.f) == nil {
+		source = target
+	}
+	return source, target, name, newName, err
 }
 
 // describe sets r to what a collection of that kind will know of an object,
@@ -182,13 +231,12 @@ func (l *live) describe(name string, kind Kind, r *record) (known bool, err erro
 }
 
 func (tx *Tx) moveObject(from, to string) error {
-	source, name, err := tx.member(from)
+	source, target, name, newName, err := tx.members(from, to)
 	if err != nil {
 		return err
 	}
-	target, newName, err := tx.member(to)
-	if err != nil {
-		return err
+	if source == target && name == newName { // by two paths
+		return pathError("move", to, ErrKind)
 	}
 	var r, old record
 	known, err := source.describe(name, target.kind, &r)
@@ -205,11 +253,19 @@ func (tx *Tx) moveObject(from, to string) error {
 	}
 	r.Name, r.isNew = newName, !replaces
 	err = target.change(entryChange, &r, func() error {
-		if err := source.f.rename(name, target.f.dir, newName); err != nil {
+		// The properties go first: they may not fit.
+		before, err := tx.s.dead(target.f, newName)
+		if err == nil {
+			err = tx.s.setDead(target.f, newName, dead)
+		}
+		if err != nil {
 			return err
 		}
-		if err := tx.s.setDead(target.f, newName, dead); err != nil {
-			return err
+		err = tx.displacing(target.f, newName, func() error {
+			return source.f.rename(name, target.f.dir, newName)
+		})
+		if err != nil {
+			return errors.Join(err, tx.s.setDead(target.f, newName, before))
 		}
 		r.stat, err = target.f.stat(newName)
 		return err
@@ -219,15 +275,14 @@ func (tx *Tx) moveObject(from, to string) error {
 	}
 	gone := record{isNew: !known}
 	gone.Name = name
-	return source.change(entryRemoval, &gone, func() error { return tx.s.setDead(source.f, name, nil) })
+	return source.change(entryRemoval, &gone, func() error {
+		tx.dropDead(source.f, name)
+		return nil
+	})
 }
 
 func (tx *Tx) copyObject(from, to string) error {
-	source, name, err := tx.member(from)
-	if err != nil {
-		return err
-	}
-	target, _, err := tx.member(to)
+	source, target, name, _, err := tx.members(from, to)
 	if err != nil {
 		return err
 	}
@@ -249,7 +304,7 @@ func (tx *Tx) copyObject(from, to string) error {
 	if _, err := source.describe(name, target.kind, &r); err != nil {
 		return err
 	}
-	if _, err := tx.Put(to, st, r.Summary); err != nil || len(dead) == 0 {
+	if _, err := tx.put(to, st, r.Summary, true); err != nil || len(dead) == 0 {
 		return err
 	}
 	return tx.SetObjectProps(to, dead)

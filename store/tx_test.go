@@ -471,3 +471,86 @@ func TestStaleSnapshot(t *testing.T) {
 		t.Errorf("Read in a moved collection: %v", err)
 	}
 }
+
+// TestFailedOverwrite: RFC 4918, 9.8.4 and 9.9.3: what a COPY or MOVE would
+// replace is there until all of the new is.
+func TestFailedOverwrite(t *testing.T) {
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	fx.must(os.MkdirAll(fx.at("user/cal/"+strings.Repeat("d/", MaxDepth)), 0o777)) // too deep to be copied
+	fx.update(func(tx *Tx) error {
+		return errors.Join(
+			tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}),
+			tx.Copy("user/cal/a.ics", "user/other/b.ics", true))
+	})
+	fx.must(os.WriteFile(fx.at("user/note"), []byte("note"), 0o666))
+	for _, to := range []string{"user/other", "user/note", "user/new"} {
+		if err := fx.try(func(tx *Tx) error { return tx.Copy(calPath, to, true) }); !errors.Is(err, ErrName) {
+			t.Errorf("copy to %s: %v", to, err)
+		}
+	}
+	failure := errors.New("failure")
+	fx.update(func(tx *Tx) error {
+		f, err := fx.openFolder("user")
+		fx.must(err)
+		defer f.close()
+		if err := tx.displacing(f, "other", func() error { return failure }); !errors.Is(err, failure) {
+			t.Errorf("displacing: %v", err)
+		}
+		return nil
+	})
+	for _, path := range []string{"user/other/b.ics", "user/note", "user/cal/a.ics"} {
+		if _, err := os.Stat(fx.at(path)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(fx.at("user/new")); err == nil {
+		t.Error("half a copy is there")
+	}
+	fx.noTemps()
+	fx.checkAgainstFolder("user/other")
+}
+
+// TestTwoPaths: a collection that is reached by two paths has one journal.
+func TestTwoPaths(t *testing.T) {
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	token := fx.collection().SyncToken()
+	fx.must(os.Symlink("cal", fx.at("user/alias")))
+	fx.update(func(tx *Tx) error { return tx.Move("user/alias/a.ics", "user/cal/b.ics") })
+	c, err := fx.snapshot(calPath)
+	if err != nil {
+		t.Fatalf("the journal is not up to date: %v", err)
+	}
+	if got := changes(t, c, token); !slices.Equal(got, []string{"+b.ics", "-a.ics"}) {
+		t.Errorf("changes %v", got)
+	}
+	c.Close()
+	fx.checkTruth()
+	for _, to := range []string{"user/alias/b.ics", "user/cal/b.ics"} {
+		if err := fx.try(func(tx *Tx) error { return tx.Move("user/cal/b.ics", to) }); !errors.Is(err, ErrKind) {
+			t.Errorf("move to itself: %v", err)
+		}
+	}
+	fx.checkTruth()
+	if len(fx.logs) > 0 {
+		t.Error(fx.logs)
+	}
+}
+
+// TestUnwritableProperties: an object whose properties cannot be removed is
+// gone all the same.
+func TestUnwritableProperties(t *testing.T) {
+	fx := newFixture(t)
+	for _, name := range []string{"a.ics", "b.ics"} {
+		fx.put(name, 1)
+	}
+	fx.must(os.WriteFile(fx.at("user/cal/.inetdav.props"), make([]byte, MaxProps+1), 0o666))
+	fx.update(func(tx *Tx) error { return tx.Delete(calPath + "/a.ics") })
+	if err := fx.try(func(tx *Tx) error { return tx.Move(calPath+"/b.ics", "user/b.ics") }); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("moved without its properties: %v", err)
+	}
+	if c := fx.checkTruth(); c.Len() != 1 || len(fx.logs) == 0 {
+		t.Errorf("%d objects, log %q", c.Len(), fx.logs)
+	}
+}
