@@ -309,7 +309,7 @@ func fail(err error) error {
 	switch {
 	case errors.Is(err, store.ErrName), errors.Is(err, fs.ErrNotExist):
 		status = http.StatusNotFound
-	case errors.Is(err, store.ErrLocked), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrStale), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, store.ErrTooLarge):
 		status = http.StatusRequestEntityTooLarge
