@@ -184,6 +184,7 @@ type converter struct {
 	showAs      bool   // there is an X-ABShowAs
 	anniversary bool   // there is an ANNIVERSARY
 	hasFN, hasN bool
+	groupName   string             // FN of a group in 3.0
 	sortString  string             // the text of SORT-STRING
 	sortAs      bool               // N has or gets SORT-AS
 	best        map[string]int     // the lowest PREF, by name
@@ -206,6 +207,10 @@ const anniversaryLabel = "_$!<Anniversary>!$_"
 
 // survey looks for what one property must know of the others.
 func (v *converter) survey() {
+	if k, fn := v.card.Prop("X-ADDRESSBOOKSERVER-KIND"), v.card.Prop("FN"); k != nil && fn != nil &&
+		strings.EqualFold(strings.TrimSpace(k.Value), "group") {
+		v.groupName = strings.TrimRight(ical.Unescape(fn.Value), "; \t")
+	}
 	var adrs, labels, dates, prefs bool
 	for i := range v.card.Properties {
 		p := &v.card.Properties[i]
@@ -284,12 +289,7 @@ func (v *converter) survey() {
 // has no text, or a group's name.
 func (v *converter) isEmpty(n *ical.Property) bool {
 	text := strings.TrimRight(n.Value, "; \t")
-	if text == "" || strings.Trim(text, ";") == "" {
-		return true
-	}
-	k, fn := v.card.Prop("X-ADDRESSBOOKSERVER-KIND"), v.card.Prop("FN")
-	return k != nil && fn != nil && strings.EqualFold(strings.TrimSpace(k.Value), "group") &&
-		ical.Unescape(text) == strings.TrimRight(ical.Unescape(fn.Value), "; \t")
+	return strings.Trim(text, ";") == "" || v.groupName != "" && ical.Unescape(text) == v.groupName
 }
 
 // pairLabels finds for each LABEL the ADR that it is the label of: the one right

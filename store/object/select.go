@@ -268,7 +268,7 @@ func (w *writer) property(p *ical.Property, noValue bool) {
 	switch {
 	case noValue:
 		w.dst = p.AppendHead(w.dst)
-	case w.crlf && p.Start < p.End && bytes.Count(w.source[p.Start:p.End], []byte("\n")) != bytes.Count(w.source[p.Start:p.End], []byte("\r\n")):
+	case w.crlf && p.Start < p.End && !cleanLines(w.source[p.Start:p.End]):
 		for l := ical.NewLines(w.source[p.Start:p.End]); l.Next(); {
 			w.dst = ical.AppendLine(w.dst, l.Text)
 		}
@@ -280,6 +280,12 @@ func (w *writer) property(p *ical.Property, noValue bool) {
 	default:
 		w.dst = p.Append(w.dst)
 	}
+}
+
+// cleanLines reports whether all lines end in CRLF and none is folded within a
+// character.
+func cleanLines(b []byte) bool {
+	return bytes.Count(b, []byte("\n")) == bytes.Count(b, []byte("\r\n")) && utf8.Valid(b)
 }
 
 func (w *writer) properties(sel *CompSelect, c *ical.Component) {

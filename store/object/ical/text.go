@@ -137,7 +137,7 @@ func AppendLine[T []byte | string](dst []byte, line T) []byte {
 // Append appends the property as a folded content line. Names come out in
 // upper case and quotes only where they are needed, whatever was parsed.
 func (p *Property) Append(dst []byte) []byte {
-	return AppendLine(dst, p.AppendUnfolded(make([]byte, 0, 128)))
+	return AppendLine(dst, p.AppendUnfolded(make([]byte, 0, 128+len(p.Value))))
 }
 
 // AppendUnfolded appends the property as one line without a line end.
