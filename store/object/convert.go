@@ -104,7 +104,8 @@ func knownVersion(s string) string {
 //
 //   - to 4.0: NAME, PROFILE, the parameters CHARSET and CONTEXT, the types
 //     internet of EMAIL and dom, intl, postal, parcel of ADR (RFC 6350, A.2); the
-//     year that X-APPLE-OMIT-YEAR marks; fractions of seconds; X-ANNIVERSARY and
+//     year that X-APPLE-OMIT-YEAR marks; fractions of seconds; the backslashes that
+//     Apple puts into URIs; X-ANNIVERSARY and
 //     X-EVOLUTION-ANNIVERSARY become ANNIVERSARY, and come back as X-ABDATE; the
 //     time of a REV that is only a date is midnight;
 //   - to 3.0: a tel: URI becomes the number, with " ext. " before an extension,
@@ -527,8 +528,9 @@ func (v *converter) to4(i int, e *edit) {
 		e.rename("X-" + e.Name)
 		v.put(e)
 		return
-	case "SOURCE":
+	case "SOURCE", "URL", "IMPP", "FBURL", "CALURI", "CALADRURI":
 		e.drop("CONTEXT") // RFC 6350, A.2
+		e.uri4()
 	case "N":
 		if !v.hasN {
 			return
@@ -922,9 +924,21 @@ func (e *edit) rev3() {
 	e.setValue(d.extended())
 }
 
+// uri4 takes the escapes of a text, as Apple has them, out of a URI (RFC 6350, 4.2).
+func (e *edit) uri4() {
+	if strings.IndexByte(e.Value, '\\') >= 0 {
+		if s := ical.Unescape(e.Value); isURI(s) && !strings.ContainsAny(s, "\n\\") {
+			e.setValue(s)
+		}
+	}
+}
+
 // media4 makes a data: URI of what stands in the line (RFC 6350, 6.2.4).
 func (e *edit) media4() {
 	value, encoding := upperParam(&e.Property, "VALUE"), upperParam(&e.Property, "ENCODING")
+	if value != "TEXT" {
+		e.uri4()
+	}
 	inline := encoding == "B" || encoding == "BASE64" || value == "BINARY" || value == "" && len(e.Value) >= 64 && isBase64(e.Value)
 	switch {
 	case value == "TEXT" || strings.TrimSpace(e.Value) == "":

@@ -112,6 +112,7 @@ func TestConvertTo4(t *testing.T) {
 		{"RFC 6350, 6.4.2: internet", "EMAIL;TYPE=INTERNET,HOME:a@b", "EMAIL;TYPE=HOME:a@b"},
 		{"RFC 6350, 6.4.2: x400", "EMAIL;TYPE=x400:a", "EMAIL;TYPE=x400:a"},
 		{"RFC 6350, 6.4.3: IMPP", "IMPP;X-SERVICE-TYPE=Jabber;type=HOME;type=pref:xmpp:a@b\nX-JABBER:a@b", "IMPP;X-SERVICE-TYPE=Jabber;TYPE=HOME;PREF=1:xmpp:a@b\nX-JABBER:a@b"},
+		{"RFC 6350, 4.2: URIs are not escaped", "URL;type=pref:http\\://x/a\\,b\nPHOTO;VALUE=uri:http\\://x\nURL:a\\,b", "URL;PREF=1:http://x/a,b\nPHOTO:http://x\nURL:a\\,b"},
 		{"RFC 6350, 6.5.1: offset", "TZ:-05:00", "TZ;VALUE=utc-offset:-0500"},
 		{"RFC 6350, 6.5.1: text", "TZ;VALUE=text:-05:00; EST; Raleigh/North America", "TZ:-05:00; EST; Raleigh/North America"},
 		{"RFC 6350, 6.5.1: name", "TZ:America/New_York", "TZ:America/New_York"},
