@@ -36,35 +36,70 @@ type Collection struct {
 }
 
 // Collection returns a snapshot of the collection at path, up to date with its
-// folder. The lock is held until Collection returns, no longer: shared, or
+// folder. A lock is held until Collection returns, no longer: shared, or
 // exclusive if the journal has to be written. The error is fs.ErrNotExist,
 // ErrName, ErrKind if there is an object, ErrLocked, or one of the system's.
-func (s *Store) Collection(path string) (*Collection, error) {
-	c, err := s.snapshot(path)
-	if err == errOutdated {
-		c, err = s.freshSnapshot(path, false)
+//
+// What it costs does not grow with the number of objects, if nothing happened:
+// for edits in place it looks only in small collections, or after very long
+// (see Options.StatAge). That is right for whoever asks whether there is
+// something new, or for single objects.
+func (s *Store) Collection(path string) (*Collection, error) { return s.take(path, usual) }
+
+// Listing is Collection for an answer about every object, which may look at
+// every object first: for edits in place.
+func (s *Store) Listing(path string) (*Collection, error) { return s.take(path, thorough) }
+
+// maxTakes is how often a snapshot is taken before the exclusive lock makes
+// sure that nothing of ours interferes.
+const maxTakes = 3
+
+func (s *Store) take(path string, e effort) (*Collection, error) {
+	for range maxTakes {
+		c, d, err := s.snapshot(path, e)
+		if err == errOutdated {
+			return s.freshSnapshot(path, ours)
+		}
+		if err != nil || d == noDir {
+			return c, err
+		}
+		// No lock is held: a change of ours meanwhile looks like an edit, but
+		// shows in the stamp.
+		err = s.unchanged(c.f, c.j)
+		if err == nil {
+			passed(d)
+		}
+		d.close()
+		if err == nil {
+			return c, nil
+		}
+		current, _ := c.j.current(c.f, c.kind)
+		c.Close()
+		if current {
+			break
+		}
 	}
-	return c, err
+	return s.freshSnapshot(path, forced)
 }
 
-// snapshot takes a snapshot without writing anything; errOutdated if the journal
-// is missing or not up to date.
-func (s *Store) snapshot(path string) (*Collection, error) {
+// snapshot takes a snapshot without writing anything; errOutdated if the
+// journal is missing or not up to date. d is the journal's folder if a pass
+// over all objects is due, else noDir.
+func (s *Store) snapshot(path string, e effort) (c *Collection, d dir, err error) {
 	held, err := s.lock(context.Background(), unix.LOCK_SH)
 	if err != nil {
-		return nil, err
+		return nil, noDir, err
 	}
 	defer held.release()
-	c, err := s.newCollection(path)
-	if err != nil {
-		return nil, err
+	if c, err = s.newCollection(path); err != nil {
+		return nil, noDir, err
 	}
-	if err := c.openJournal(); err != nil {
+	if d, err = c.openJournal(e); err != nil {
 		c.Close()
-		return nil, err
+		return nil, noDir, err
 	}
 	c.remember()
-	return c, nil
+	return c, d, nil
 }
 
 // remember notes what moment c is of.
@@ -106,35 +141,36 @@ func (s *Store) openFolder(path string) (*folder, error) {
 	return f, err
 }
 
-// openJournal opens the journal as it lies there, if that will do.
-func (c *Collection) openJournal() error {
+// openJournal opens the journal as it lies there, if that will do; else the
+// error is errOutdated. due is the journal's folder if a pass is due.
+func (c *Collection) openJournal(e effort) (due dir, err error) {
 	d, err := c.s.openJournalDir(c.f, false)
 	if errors.Is(err, fs.ErrNotExist) && !c.kind.hasSummaries() {
-		return c.withoutJournal()
+		return noDir, c.withoutJournal()
 	}
 	if err != nil {
-		return errOutdated
+		return noDir, errOutdated
 	}
-	defer d.close()
+	defer func() {
+		if due == noDir {
+			d.close()
+		}
+	}()
 	st, err := fstat(int(c.f.dir))
 	if err != nil {
-		return err
+		return noDir, err
 	}
 	if c.j, err = openJournal(d, st.ino, false); err != nil {
-		return errOutdated
+		return noDir, errOutdated
 	}
 	current, err := c.j.current(c.f, c.kind)
 	if err != nil || !current {
-		return errOutdated
+		return noDir, errOutdated
 	}
-	if !c.s.passDue(d, c.j.now.live) {
-		return nil
+	if c.s.passDue(d, c.j.now.live, e) {
+		return d, nil
 	}
-	if err := c.s.unchanged(c.f, c.j); err != nil {
-		return errOutdated
-	}
-	passed(d)
-	return nil
+	return noDir, nil
 }
 
 // withoutJournal accepts that there is no journal if there are no objects: a
@@ -153,9 +189,8 @@ func (c *Collection) withoutJournal() error {
 	return nil
 }
 
-// freshSnapshot brings the journal up to date, or, if renew is set, makes a
-// new one, and takes a snapshot.
-func (s *Store) freshSnapshot(path string, renew bool) (*Collection, error) {
+// freshSnapshot brings the journal up to date and takes a snapshot.
+func (s *Store) freshSnapshot(path string, e effort) (*Collection, error) {
 	held, err := s.lock(context.Background(), unix.LOCK_EX)
 	inMemory := err != nil && (unwritable(err) || errors.Is(err, fs.ErrNotExist))
 	if err != nil && !inMemory {
@@ -168,11 +203,11 @@ func (s *Store) freshSnapshot(path string, renew bool) (*Collection, error) {
 	}
 	var l *live
 	if inMemory {
-		l, err = s.openLive(c.f, c.kind, true)
+		l, err = s.openLive(c.f, c.kind, e, true)
 	} else {
-		l, err = s.openLiveAnyhow(c.f, c.kind)
+		l, err = s.openLiveAnyhow(c.f, c.kind, e)
 	}
-	if err == nil && renew {
+	if err == nil && e == renewed {
 		if err = l.rebuild(); err != nil {
 			l.close()
 		}
@@ -195,7 +230,7 @@ func (c *Collection) heal() error {
 		c.j = c.live.j
 		return err
 	}
-	fresh, err := c.s.freshSnapshot(c.f.path, true)
+	fresh, err := c.s.freshSnapshot(c.f.path, renewed)
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func TestForeignChanges(t *testing.T) {
 			}
 			// Once found, it is not looked for again.
 			fx.StatAge = StatNever
-			again, err := fx.snapshot(calPath)
+			again, err := fx.unsynced(calPath)
 			if err != nil {
 				t.Fatalf("next look: %v", err)
 			}
@@ -143,6 +143,54 @@ func TestForeignChanges(t *testing.T) {
 				t.Error("ctag changes while nothing happens")
 			}
 		})
+	}
+}
+
+// TestEditInLargeCollection: an edit in place in a large collection is seen at
+// once in a list of all objects, and within maxStatAge by who polls.
+func TestEditInLargeCollection(t *testing.T) {
+	fx := newFixture(t, func(o *Options) { o.StatAge = StatAuto })
+	for i := range fewObjects + 1 {
+		fx.write(fmt.Sprint(i, ".ics"), event(fmt.Sprint(i), 0))
+	}
+	take := map[string]func(string) (*Collection, error){"Collection": fx.Store.Collection, "Listing": fx.Store.Listing}
+	token := fx.collection().SyncToken()
+	for i, step := range []struct {
+		how  string
+		idle time.Duration
+		seen bool
+	}{
+		{"Listing", 0, false}, // somebody has just looked
+		{"Collection", maxStatAge / 2, false},
+		{"Listing", maxStatAge / 2, true},
+		{"Collection", maxStatAge + time.Second, true},
+		{"Collection", 0, false},
+		{"Listing", time.Minute, true},
+	} {
+		fx.idle(step.idle)
+		fx.write("7.ics", event("7", i+1))
+		c, err := take[step.how](calPath)
+		fx.must(err)
+		if got := changes(t, c, token); (len(got) > 0) != step.seen {
+			t.Errorf("step %d: %s after %v: changes %v", i, step.how, step.idle, got)
+		}
+		token = c.SyncToken()
+		c.Close()
+		if step.seen {
+			if c, err = fx.unsynced(calPath); err != nil || c.SyncToken() != token {
+				t.Errorf("step %d: not recorded: %v", i, err)
+			}
+			c.Close()
+		}
+	}
+	// A write does not wait for a look at every object either.
+	fx.idle(maxStatAge + time.Second)
+	fx.write("7.ics", event("7", 100))
+	fx.put("8.ics", 100)
+	if c, err := fx.unsynced(calPath); err != nil {
+		t.Error(err)
+	} else if got := changes(t, c, token); !slices.Equal(got, []string{"+8.ics"}) {
+		t.Errorf("a write: changes %v", got)
 	}
 }
 

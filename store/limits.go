@@ -70,9 +70,13 @@ const (
 	// folded for want of room goes on for a while.
 	maxLog = 4 * maxFold
 
-	// statAgePerObject and maxStatAge make the time of StatAuto.
+	// statAgePerObject and maxStatAge make the time of StatAuto. Beyond
+	// fewObjects, what need not look at every object does so only every
+	// maxStatAge: what that costs grows with the collection, and who polls is
+	// to notice nothing of it.
 	statAgePerObject = 5 * time.Millisecond
-	maxStatAge       = time.Hour
+	maxStatAge       = 6 * time.Hour
+	fewObjects       = 256
 
 	// racyFile is how long before a scan a file has to have changed last so
 	// that the next change must show in its times: vfat counts in steps of 2 s.

@@ -44,11 +44,11 @@ type live struct {
 // openLive opens the journal of a collection and brings it up to date with its
 // folder. In memory, nothing is written. A journalError says that it could not
 // be written and had better be opened in memory.
-func (s *Store) openLive(f *folder, kind Kind, inMemory bool) (*live, error) {
+func (s *Store) openLive(f *folder, kind Kind, e effort, inMemory bool) (*live, error) {
 	l := &live{s: s, f: f, kind: kind, d: noDir, inMemory: inMemory}
 	err := l.open()
 	if err == nil {
-		err = l.update()
+		err = l.update(e)
 	}
 	if err != nil {
 		l.close()
@@ -58,11 +58,11 @@ func (s *Store) openLive(f *folder, kind Kind, inMemory bool) (*live, error) {
 }
 
 // openLiveAnyhow is openLive, in memory where it cannot be otherwise.
-func (s *Store) openLiveAnyhow(f *folder, kind Kind) (*live, error) {
-	l, err := s.openLive(f, kind, false)
+func (s *Store) openLiveAnyhow(f *folder, kind Kind, e effort) (*live, error) {
+	l, err := s.openLive(f, kind, e, false)
 	if errors.As(err, new(journalError)) {
 		s.logf(LevelWarning, "journal of %q: %v", f.path, err)
-		l, err = s.openLive(f, kind, true)
+		l, err = s.openLive(f, kind, e, true)
 	}
 	return l, err
 }
@@ -307,16 +307,36 @@ func random64() uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
+// effort is how much is done to find edits in place, which do not show in the
+// folder's times: a pass over all objects.
+type effort uint8
+
+const (
+	// ours: in passing, with the exclusive lock held; only in small collections.
+	ours effort = iota
+	// usual: for Store.Collection; in large ones only every maxStatAge.
+	usual
+	// thorough: for Store.Listing; whenever the pass costs little of the time.
+	thorough
+	// forced: always; a pass without the lock has found something.
+	forced
+	// renewed: the journal is built anew.
+	renewed
+)
+
 // passDue reports whether it is time to look at every object.
-func (s *Store) passDue(d dir, objects uint32) bool {
+func (s *Store) passDue(d dir, objects uint32, e effort) bool {
 	age := s.StatAge
 	switch {
-	case age < 0:
-		return false
-	case age == StatAlways:
+	case e >= forced || age == StatAlways:
 		return true
+	case age < 0 || e == ours && objects > fewObjects:
+		return false
 	case age == StatAuto:
 		age = min(time.Duration(objects)*statAgePerObject, maxStatAge)
+		if e == usual && objects > fewObjects {
+			age = maxStatAge
+		}
 	}
 	st, err := d.stat(checkedName)
 	if err != nil {

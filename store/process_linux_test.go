@@ -12,14 +12,15 @@ import (
 )
 
 // TestPollCost counts system calls: a poll costs the same for 10 and for 2000
-// objects, also right after a change of ours.
+// objects, also right after a change of ours. In a large collection that was
+// left alone for hours it costs the same again: nobody looks at its objects.
 func TestPollCost(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("no strace")
 	}
 	const polls = 50
-	count := func(objects int) int {
+	count := func(role string, objects int) int {
 		fx := newFixture(t)
 		for i := range objects {
 			fx.write(fmt.Sprintf("%d.ics", i), event(fmt.Sprint(i), i))
@@ -28,7 +29,7 @@ func TestPollCost(t *testing.T) {
 		fx.put("1.ics", -1)
 		trace := filepath.Join(t.TempDir(), "trace")
 		calls := func(n int) int {
-			cmd := fx.process(fmt.Sprint("poll ", n), strace, "-f", "-qq", "-e", "trace=file,desc", "-o", trace)
+			cmd := fx.process(fmt.Sprint(role, " ", n), strace, "-f", "-qq", "-e", "trace=file,desc", "-o", trace)
 			if out, err := cmd.Output(); err != nil {
 				t.Skipf("strace: %v %s", err, out)
 			}
@@ -40,10 +41,15 @@ func TestPollCost(t *testing.T) {
 		}
 		return (calls(polls+1) - calls(1)) / polls
 	}
-	few, many := count(10), count(2000)
+	few, many := count("poll", 10), count("poll", 2000)
 	t.Logf("%d system calls that look at files in each poll", many)
 	if few != many || many == 0 || many > 20 {
 		t.Errorf("%d with 10 objects, %d with 2000", few, many)
+	}
+	for _, objects := range []int{fewObjects + 1, 2000} {
+		if idle := count("idle poll", objects); idle != many+1 { // the time of the last look
+			t.Errorf("%d after hours with %d objects, %d in use", idle, objects, many)
+		}
 	}
 }
 

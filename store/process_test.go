@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"inetdav/store/object"
 )
@@ -50,8 +51,11 @@ func (fx *fixture) process(role string, wrapper ...string) *exec.Cmd {
 }
 
 func play(s *Store, role string) error {
-	role, arg, _ := strings.Cut(role, " ")
-	n, _ := strconv.Atoi(arg)
+	n := 0
+	if i := strings.LastIndexByte(role, ' '); i > 0 {
+		n, _ = strconv.Atoi(role[i+1:])
+		role = role[:i]
+	}
 	switch role {
 	case "count":
 		return playCount(s, n)
@@ -75,8 +79,16 @@ func play(s *Store, role string) error {
 			fmt.Println("done")
 		}
 		return err
-	case "poll":
+	case "poll", "idle poll":
 		for range n {
+			if role == "idle poll" {
+				s.StatAge = StatAuto
+				past := time.Now().Add(-maxStatAge / 2)
+				checked := filepath.Join(s.Folder, rootName, journalPath(calPath), checkedName)
+				if err := os.Chtimes(checked, past, past); err != nil {
+					return err
+				}
+			}
 			c, err := s.Collection(calPath)
 			if err != nil {
 				return err

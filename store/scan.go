@@ -285,13 +285,13 @@ func (j *journal) current(f *folder, kind Kind) (bool, error) {
 }
 
 // update brings the journal up to date with the folder.
-func (l *live) update() error {
+func (l *live) update(e effort) error {
 	sc := &scanner{s: l.s, f: l.f, kind: l.kind}
 	fresh := false
 	if l.j != nil {
 		var err error
 		fresh, err = l.j.current(l.f, l.kind)
-		if err != nil || fresh && !l.s.passDue(l.d, l.j.now.live) {
+		if err != nil || fresh && !l.s.passDue(l.d, l.j.now.live, e) {
 			return err
 		}
 		sc.st = l.j.now
@@ -335,7 +335,7 @@ func (l *live) discard() {
 // rebuild builds the journal anew, with a new history.
 func (l *live) rebuild() error {
 	l.discard()
-	return l.update()
+	return l.update(renewed)
 }
 
 // continueScan scans and takes what it finds into the journal.

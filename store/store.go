@@ -8,10 +8,12 @@
 // with a memory, which may be lost at any time; inetdav-journal(5) describes
 // it byte by byte.
 //
-// Reading: Store.Collection takes the shared lock, compares the folder with the
-// journal, and returns a snapshot which it reads without any lock. Only if the
-// folder has changed does it take the exclusive lock and bring the journal up
-// to date.
+// Reading: Store.Collection takes the shared lock, compares the folder's times
+// with the journal, and returns a snapshot which it reads without any lock. Only
+// if the folder has changed does it take the exclusive lock and bring the journal
+// up to date. An edit in place does not change the folder's times: it is looked
+// for without any lock, object by object, now and then, and mostly by
+// Store.Listing, for answers that name all objects anyway.
 //
 // Writing: Store.Stage receives a body without any lock. Store.Update takes the
 // exclusive lock and hands out a Tx, which changes the folder first and tells
@@ -96,8 +98,10 @@ var (
 
 // Values of Options.StatAge that are no durations.
 const (
-	// StatAuto lets the time grow with the collection: 5 ms an object, at
-	// most an hour, so that the passes cost less than a thousandth of the time.
+	// StatAuto lets the time grow with the collection: 5 ms an object, at most
+	// six hours, so that the passes cost less than a thousandth of the time.
+	// In a collection of more than 256 objects this is for Store.Listing, and
+	// six hours for Store.Collection, whose cost is not to grow with it.
 	StatAuto time.Duration = 0
 	// StatAlways looks at every object before each answer.
 	StatAlways time.Duration = 1
@@ -127,8 +131,9 @@ type Options struct {
 	// FolderUmask is the umask for new folders; -1: the process's own.
 	FolderUmask int
 	// StatAge is how old the last look at every single object may be before
-	// the next answer takes another; it bounds how long an edit in place by
-	// another program can go unseen in listings.
+	// the next snapshot takes another; it bounds how long an edit in place by
+	// another program can go unseen. Who changes something takes none in a
+	// collection of more than 256 objects, unless StatAge is StatAlways.
 	StatAge time.Duration
 	// MaxObject is the largest object, in bytes, whose contents are looked at
 	// when it is found in the folder. 0: DefaultMaxObject.

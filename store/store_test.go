@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"inetdav/store/object"
 )
@@ -93,6 +94,20 @@ func (fx *fixture) collection() *Collection {
 	fx.must(err)
 	fx.t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// unsynced returns a snapshot if the journal as it lies there is up to date.
+func (fx *fixture) unsynced(path string) (*Collection, error) {
+	c, due, err := fx.snapshot(path, usual)
+	due.close()
+	return c, err
+}
+
+// idle lets the last look at every object be so long ago.
+func (fx *fixture) idle(d time.Duration) {
+	fx.t.Helper()
+	past := time.Now().Add(-d)
+	fx.must(os.Chtimes(fx.journal(checkedName), past, past))
 }
 
 // write writes a file behind the store's back.

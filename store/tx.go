@@ -61,7 +61,7 @@ func (tx *Tx) live(path string) (*live, error) {
 	p, err := tx.s.readProps(f)
 	var l *live
 	if err == nil {
-		l, err = tx.s.openLiveAnyhow(f, p.Kind())
+		l, err = tx.s.openLiveAnyhow(f, p.Kind(), ours)
 	}
 	if err != nil {
 		f.close()
@@ -206,9 +206,13 @@ func (tx *Tx) unjournaled(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.kind.hasSummaries() && c.openJournal() == nil && c.j == nil {
-		tx.folders = append(tx.folders, c.f)
-		return c.f, nil
+	if !c.kind.hasSummaries() {
+		due, err := c.openJournal(ours)
+		due.close()
+		if err == nil && c.j == nil {
+			tx.folders = append(tx.folders, c.f)
+			return c.f, nil
+		}
 	}
 	return nil, c.Close()
 }

@@ -186,7 +186,7 @@ func TestJournalFollowsChanges(t *testing.T) {
 	for i, step := range steps {
 		before := fx.collection().CTag()
 		fx.update(step.do)
-		c, err := fx.snapshot(calPath)
+		c, err := fx.unsynced(calPath)
 		if err != nil {
 			t.Fatalf("step %d: %v: the journal is not up to date", i, err)
 		}
@@ -291,7 +291,7 @@ func TestReplace(t *testing.T) {
 		fx.noTemps()
 	}
 	replace(calPath, Props{{"D:displayname", "new"}, {"tag", "VCALENDAR"}}, "same.ics", "other.ics", "added.ics")
-	c, err := fx.snapshot(calPath)
+	c, err := fx.unsynced(calPath)
 	if err != nil {
 		t.Fatalf("%v: the journal is not up to date", err)
 	}
@@ -518,7 +518,7 @@ func TestTwoPaths(t *testing.T) {
 	token := fx.collection().SyncToken()
 	fx.must(os.Symlink("cal", fx.at("user/alias")))
 	fx.update(func(tx *Tx) error { return tx.Move("user/alias/a.ics", "user/cal/b.ics") })
-	c, err := fx.snapshot(calPath)
+	c, err := fx.unsynced(calPath)
 	if err != nil {
 		t.Fatalf("the journal is not up to date: %v", err)
 	}
