@@ -10,6 +10,7 @@ import (
 	"inetdav/dav/davxml"
 	"inetdav/store"
 	"inetdav/store/object"
+	"inetdav/store/object/caltime"
 )
 
 // The limits of RFC 4791, 5.2, as a calendar tells them and as PUT, COPY and MOVE
@@ -54,6 +55,7 @@ func calendarCondition(err error) *Error {
 		cond davxml.Name
 	}{
 		{object.ErrMinDate, nMinDateTime},
+		{caltime.ErrYear, nMinDateTime},
 		{object.ErrMaxDate, nMaxDateTime},
 		{object.ErrAttendees, nMaxAttendees},
 		{object.ErrInstances, nMaxInstances},

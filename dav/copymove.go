@@ -162,7 +162,8 @@ func (q *request) fits(tx *store.Tx, from, in store.Resource, to string, move bo
 	}
 	calendar := in.Kind == store.Calendar
 	var sum object.Summary
-	if from.In == in.Kind {
+	if in.Path == parent(q.path) {
+		// what the collection holds already may stay in it
 		r, ok := c.Lookup(base(q.path))
 		if !ok {
 			return fmt.Errorf("%w: /%s", fs.ErrNotExist, q.path)
@@ -174,15 +175,22 @@ func (q *request) fits(tx *store.Tx, from, in store.Resource, to string, move bo
 		if err != nil {
 			return err
 		}
+		if int64(len(b)) > q.h.maxObject {
+			cond := nCardMaxResourceSize
+			if calendar {
+				cond = nMaxResourceSize
+			}
+			return violates(cond, fmt.Errorf("%d bytes", len(b)))
+		}
 		if sum, err = q.check(b, calendar); err != nil {
 			return err
 		}
 	}
-	if err := accepts(tx, in.Path, &sum); err != nil {
-		return err
-	}
 	if move && in.Path == parent(q.path) {
 		return nil // only its name changes
+	}
+	if err := accepts(tx, in.Path, &sum); err != nil {
+		return err
 	}
 	return uidConflict(tx, to, sum.UID)
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"inetdav/store"
@@ -383,7 +384,8 @@ func (q *request) putCollection(asked *kind) (change, error) {
 		return nil, err
 	}
 	q.discard = staged.Discard
-	if err := q.stageObjects(staged, b, calendar); err != nil {
+	types, err := q.stageObjects(staged, b, calendar)
+	if err != nil {
 		staged.Discard()
 		return nil, err
 	}
@@ -416,6 +418,14 @@ func (q *request) putCollection(asked *kind) (change, error) {
 			p.setKind(k)
 			props = p.props
 		}
+		for _, component := range types {
+			if !calendar {
+				break
+			}
+			if err := takes(props, component); err != nil {
+				return answer{}, err
+			}
+		}
 		if name != "" {
 			props = props.Set("D:displayname", name)
 		}
@@ -430,21 +440,25 @@ func (q *request) putCollection(asked *kind) (change, error) {
 }
 
 // stageObjects splits a whole collection and stages each object under a name
-// made of its UID, as Radicale names them.
-func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calendar bool) error {
+// made of its UID, as Radicale names them. It returns the types of component.
+func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calendar bool) (types []string, err error) {
 	split, suffix, invalid, tooLarge := object.SplitCards, ".vcf", nValidAddrData, nCardMaxResourceSize
 	if calendar {
 		split, suffix, invalid, tooLarge = object.SplitCalendar, ".ics", nValidCalData, nMaxResourceSize
 	}
 	for part, err := range split(b) {
 		if err != nil {
-			return violates(invalid, err)
+			return nil, violates(invalid, err)
 		}
 		if int64(len(part.Data)) > q.h.maxObject {
-			return violates(tooLarge, fmt.Errorf("UID %q: %d bytes", part.UID, len(part.Data)))
+			return nil, violates(tooLarge, fmt.Errorf("UID %q: %d bytes", part.UID, len(part.Data)))
 		}
-		if _, err := q.check(part.Data, calendar); err != nil {
-			return err
+		sum, err := q.check(part.Data, calendar)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(types, sum.Component) {
+			types = append(types, sum.Component)
 		}
 		for try := range 3 {
 			err = staged.Add(objectName(part.UID, suffix, try), part.Data)
@@ -453,10 +467,10 @@ func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calenda
 			}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return types, nil
 }
 
 // objectName makes the name of an object: its UID with the suffix; where that

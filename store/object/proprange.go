@@ -17,7 +17,12 @@ func effective(comp *ical.Component, name string) bool {
 	default:
 		return false
 	}
-	if !sameName(name, "DTSTART") && !sameName(name, end) || comp.Prop("DTSTART") == nil && comp.Prop(end) == nil {
+	switch {
+	case sameName(name, "DTSTART"):
+		if comp.Prop("DTSTART") == nil {
+			return false
+		}
+	case !sameName(name, end) || comp.Prop("DTSTART") == nil && comp.Prop(end) == nil:
 		return false
 	}
 	id := comp.Prop("RECURRENCE-ID")
@@ -39,9 +44,6 @@ func (c *Calendar) effectiveOverlaps(comp *ical.Component, name string, r TimeRa
 		case !i.timed:
 			return false
 		case sameName(name, "DTSTART"):
-			if i.part.onlyDue {
-				return false
-			}
 			t = i.start
 		case i.part.onlyDue: // DUE, the only time that there is
 			t = i.start

@@ -511,7 +511,10 @@ func (it *Iterator) load() {
 		it.empty = 0
 	}
 	if it.k == 1 {
-		it.next = it.rank(it.start + 1)
+		it.next = it.rank(it.start)
+		if !it.plain {
+			it.next = it.rank(it.start + 1)
+		}
 	}
 	if it.from > it.start && (it.left < 0 || !it.rule.hasSetPos) {
 		if n := it.rank(it.from); n > it.next {
