@@ -81,7 +81,7 @@ func (q *request) floating(root *davxml.Element) (z *caltime.Zone, given bool, e
 // calendarsBelow visits a calendar, or the calendars in a collection, depth levels
 // down, that the user may read.
 func (q *request) calendarsBelow(path string, depth int, visit func(*store.Collection) error) error {
-	c, err := q.h.store.Collection(path)
+	c, err := q.snapshot(path, q.kind()&kObject == 0)
 	if gone(err) && path != q.path {
 		return nil
 	}

@@ -94,7 +94,7 @@ func (q *request) export() error {
 	if !q.allowed(q.res, mayRead) && !strings.Contains(q.h.rights.Letters(q.user, q.path), "i") {
 		return q.need(q.res, mayRead)
 	}
-	c, err := q.h.store.Collection(q.path)
+	c, err := q.snapshot(q.path, true)
 	if err != nil {
 		return err
 	}

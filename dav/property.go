@@ -13,6 +13,7 @@ type target struct {
 	res   store.Resource
 	coll  *store.Collection // the snapshot of the collection itself, or of the one that holds the object; loaded on demand
 	owned bool              // coll is to be closed with the target
+	every bool              // coll is for an answer about each of its objects
 	rec   *store.Record     // of an object in coll
 	etag  string            // of data
 	// of an object that a report has read:
@@ -32,6 +33,15 @@ func (t *target) close() {
 	}
 }
 
+// snapshot takes a snapshot of a collection, for an answer about every object in
+// it or not: see store.Listing.
+func (q *request) snapshot(path string, every bool) (*store.Collection, error) {
+	if every {
+		return q.h.store.Listing(path)
+	}
+	return q.h.store.Collection(path)
+}
+
 // collection is the snapshot that a target's properties are read from.
 func (q *request) collection(t *target) (*store.Collection, error) {
 	if t.coll == nil {
@@ -39,7 +49,7 @@ func (q *request) collection(t *target) (*store.Collection, error) {
 		if t.kind()&kObject != 0 {
 			path = parent(path)
 		}
-		c, err := q.h.store.Collection(path)
+		c, err := q.snapshot(path, t.every)
 		if err != nil {
 			return nil, err
 		}

@@ -135,6 +135,7 @@ func (h *handler) lookup(prop *davxml.Element) []wanted {
 // may take its time.
 func (q *request) walk(t *target, depth int, visit func(*target) error) error {
 	defer t.close()
+	t.every = depth > 0 && t.kind()&kCollection != 0
 	if err := visit(t); err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func (q *request) query(a *asked, limit int, decide func(*object.Summary) object
 	if q.kind()&kObject != 0 { // the scope is the one object: RFC 4791, 7.8
 		path, only = parent(path), base(path)
 	}
-	c, err := q.h.store.Collection(path)
+	c, err := q.snapshot(path, only == "")
 	if err != nil {
 		return err
 	}

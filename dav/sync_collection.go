@@ -39,7 +39,7 @@ func (q *request) syncCollection(root *davxml.Element) error {
 	if q.kind() == kPrincipal {
 		return s.home(token)
 	}
-	c, err := q.h.store.Collection(q.path)
+	c, err := q.snapshot(q.path, token == "")
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,11 @@ func (s *syncer) home(token string) error {
 // far the client then is; without a name where it has not heard of it.
 func (s *syncer) member(res store.Resource, before string, seen bool) (position, error) {
 	p := position{base(res.Path), before}
-	c, err := s.h.store.Collection(res.Path)
+	since := before
+	if !seen || since == childToken {
+		since = ""
+	}
+	c, err := s.snapshot(res.Path, s.infinite && since == "")
 	if err != nil {
 		if gone(err) {
 			return position{}, nil
@@ -171,10 +175,6 @@ func (s *syncer) member(res store.Resource, before string, seen bool) (position,
 	}
 	defer c.Close()
 	synced := s.infinite && c.Kind() != store.Subscribed && kindOf(res)&kTagged != 0
-	since := before
-	if !seen || since == childToken {
-		since = ""
-	}
 	var changes iter.Seq[*store.Change]
 	if synced { // before anything of this collection is written
 		if changes, err = c.Changes(since); err != nil {
