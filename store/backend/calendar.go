@@ -29,7 +29,7 @@ const (
 
 // components are the types of component that a calendar takes where it does
 // not say otherwise.
-const components = "VEVENT,VTODO,VJOURNAL"
+const components = "VEVENT,VTODO,VJOURNAL,VFREEBUSY,VAVAILABILITY"
 
 // componentSet is what the properties of a calendar say of the types of
 // component it takes; empty if nothing.

@@ -83,7 +83,7 @@ func TestCalendarClient(t *testing.T) {
 	expect(t, "unnamed", calendars[0].Name, "empty")
 	expect(t, "description", work.Description, "What I do")
 	expect(t, "components", strings.Join(work.SupportedComponentSet, " "), "VEVENT VTODO")
-	expect(t, "components of one that does not say", strings.Join(calendars[0].SupportedComponentSet, " "), "VEVENT VTODO VJOURNAL")
+	expect(t, "components of one that does not say", strings.Join(calendars[0].SupportedComponentSet, " "), "VEVENT VTODO VJOURNAL VFREEBUSY VAVAILABILITY")
 	if work.MaxResourceSize <= 0 {
 		t.Error("max-resource-size", work.MaxResourceSize)
 	}
