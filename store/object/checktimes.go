@@ -18,20 +18,63 @@ func (c *Calendar) checkTimes() error {
 		if err := checkComponentTimes(comp); err != nil {
 			return err
 		}
+		if err := checkRequired(comp); err != nil {
+			return fmt.Errorf("%w: %s %w", ErrSyntax, comp.Name, err)
+		}
 	}
 	return nil
 }
 
+// checkRequired says whether a component has what RFC 5545, 3.6 requires of it
+// and nothing that contradicts it. More than other servers it hurts Radicale,
+// which fails on a whole calendar with one such object in it.
+func checkRequired(c *ical.Component) error {
+	start, end := c.Prop("DTSTART"), c.Prop("DTEND")
+	switch c.Name {
+	case "VTIMEZONE": // 3.6.5
+		for _, sub := range c.Components {
+			if sub.Name == "STANDARD" || sub.Name == "DAYLIGHT" {
+				return nil
+			}
+		}
+		return errors.New("without STANDARD and DAYLIGHT")
+	case "VEVENT": // 3.6.1
+		if start == nil {
+			return errors.New("without DTSTART")
+		}
+		if end == nil {
+			return nil
+		}
+		if d := c.Prop("DURATION"); d != nil {
+			// Lightning writes one of no length beside DTEND
+			if n, err := caltime.ParseDuration(strings.TrimSpace(d.Value)); err == nil && n.Nominal() != 0 {
+				return errors.New("with both DTEND and DURATION")
+			}
+		}
+		// 3.8.2.2
+		if isDate(start) != isDate(end) {
+			return errors.New("with DTSTART and DTEND of different types")
+		}
+	}
+	return nil
+}
+
+// isDate reports whether the value of a property that has been checked is a DATE.
+func isDate(p *ical.Property) bool { return len(strings.TrimSpace(p.Value)) == len("20060102") }
+
 func checkComponentTimes(c *ical.Component) error {
 	for i := range c.Properties {
 		p := &c.Properties[i]
+		if p.Group != "" {
+			return fmt.Errorf("%w: line %d: a group in iCalendar", ErrSyntax, p.Line)
+		}
 		if err := checkTime(p); err != nil {
 			return fmt.Errorf("%w: line %d: %s: %w", ErrSyntax, p.Line, p.Name, err)
 		}
 	}
 	switch c.Name {
 	case "VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY", "AVAILABLE":
-		for _, name := range []string{"DTSTART", "DTEND", "DUE", "RECURRENCE-ID"} {
+		for _, name := range []string{"UID", "DTSTART", "DTEND", "DUE", "RECURRENCE-ID"} {
 			n := 0
 			for p := range c.Props(name) {
 				// RFC 5545, 3.6.1: not more than once.

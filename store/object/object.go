@@ -21,6 +21,7 @@
 package object
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -67,6 +68,7 @@ type Calendar struct {
 	Zones *caltime.Zones
 
 	badUTF8 bool
+	mark    bool // the source begins with a byte order mark
 	times   timeCache
 }
 
@@ -75,6 +77,7 @@ type Card struct {
 	Root *ical.Component
 
 	badUTF8 bool
+	mark    bool // the source begins with a byte order mark
 }
 
 // ParseCalendar reads a calendar object leniently: what is returned may still
@@ -84,7 +87,7 @@ func ParseCalendar(b []byte) (*Calendar, error) {
 	roots, err := ical.Parse(b)
 	c, err := calendarOf(roots, err)
 	if err == nil {
-		c.badUTF8 = !validUTF8(b)
+		c.badUTF8, c.mark = !validUTF8(b), bytes.HasPrefix(b, byteOrderMark)
 	}
 	return c, err
 }
@@ -95,9 +98,23 @@ func ParseCard(b []byte) (*Card, error) {
 	roots, err := ical.Parse(b)
 	c, err := cardOf(roots, err)
 	if err == nil {
-		c.badUTF8 = !validUTF8(b)
+		c.badUTF8, c.mark = !validUTF8(b), bytes.HasPrefix(b, byteOrderMark)
 	}
 	return c, err
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// checkEncoding refuses what is not UTF-8, or begins with a byte order mark,
+// which the grammars have no place for (RFC 5545, 3.1; RFC 6350, 3.1).
+func checkEncoding(badUTF8, mark bool) error {
+	switch {
+	case badUTF8:
+		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
+	case mark:
+		return fmt.Errorf("%w: line 1: a byte order mark", ErrSyntax)
+	}
+	return nil
 }
 
 // validUTF8 reports whether the content lines of b are UTF-8. A fold may lie
@@ -200,8 +217,8 @@ func uid(c *ical.Component) string {
 // characters and unknown properties harm nobody, and refusing them keeps
 // people's appointments out.
 func (c *Calendar) Check() error {
-	if c.badUTF8 {
-		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
+	if err := checkEncoding(c.badUTF8, c.mark); err != nil {
+		return err
 	}
 	if err := checkLines(c.Root); err != nil {
 		return err
@@ -295,8 +312,8 @@ func checkNames(c *ical.Component, parent string, depth int) error {
 // 6352, 5.1 and 6.3.2.1). Errors wrap ErrSyntax or ErrObject. A missing FN, N
 // or VERSION is not held against a card.
 func (c *Card) Check() error {
-	if c.badUTF8 {
-		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
+	if err := checkEncoding(c.badUTF8, c.mark); err != nil {
+		return err
 	}
 	if err := checkLines(c.Root); err != nil {
 		return err
@@ -307,6 +324,9 @@ func (c *Card) Check() error {
 		default:
 			return fmt.Errorf("%w: line %d: vCard version %q", ErrSyntax, p.Line, clip(p.Value))
 		}
+	}
+	if c.Root.Prop("FN") == nil && c.Root.Name == "VCARD" && c.Root.Value("VERSION") != "2.1" { // RFC 6350, 6.2.1; RFC 2426, 3.1.1
+		return fmt.Errorf("%w: VCARD without FN", ErrSyntax)
 	}
 	u := c.UID()
 	if u == "" && c.Root.Name == "VCARD" {

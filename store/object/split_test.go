@@ -54,9 +54,9 @@ func TestSplitCalendar(t *testing.T) {
 }
 
 func TestSplitWithoutUIDs(t *testing.T) {
-	ev := []string{"BEGIN:VEVENT", "SUMMARY:x", "BEGIN:VALARM", "UID:of the alarm", "END:VALARM", "END:VEVENT"}
+	ev := []string{"BEGIN:VEVENT", "DTSTART:20200101T000000Z", "SUMMARY:x", "BEGIN:VALARM", "UID:of the alarm", "END:VALARM", "END:VEVENT"}
 	in := calendar(slices.Concat(ev, ev, []string{"BEGIN:VTODO", "END:VTODO"})...)
-	in = append(in, calendar("BEGIN:VEVENT", "UID:a\\,b", "END:VEVENT", "BEGIN:VEVENT", "UID:c", "END:VEVENT")...)
+	in = append(in, calendar("BEGIN:VEVENT", "DTSTART:20200101T000000Z", "UID:a\\,b", "END:VEVENT", "BEGIN:VEVENT", "DTSTART:20200101T000000Z", "UID:c", "END:VEVENT")...)
 	uids, parts := splitAll(t, in)
 	if len(uids) != 5 || uids[3] != "a,b" || uids[0] == uids[1] || len(uids[0]) != 36 {
 		t.Fatalf("%q", uids)
