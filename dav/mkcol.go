@@ -78,13 +78,8 @@ func (q *request) makeCollection(p *proppatch, root *davxml.Element, response da
 		if err := q.makeable(tx, p.kind); err != nil {
 			return answer{}, err
 		}
-		if err := tx.Mkcol(q.path, p.props); err != nil {
+		if err := tx.Mkcol(q.path, p.props, p.rich); err != nil {
 			return answer{}, err
-		}
-		if len(p.rich) > 0 {
-			if err := tx.SetObjectProps(q.path, p.rich); err != nil {
-				return answer{}, err
-			}
 		}
 		return answer{status: http.StatusCreated}, nil
 	}, nil

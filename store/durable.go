@@ -114,6 +114,22 @@ func (d dir) writeFile(name string, write func(f file) error) error {
 	return err
 }
 
+// writeTemp writes b into a new temporary file and syncs it.
+func (d dir) writeTemp(b []byte) (name string, err error) {
+	f, name, err := d.createTemp()
+	if err != nil {
+		return name, err
+	}
+	defer f.close()
+	if _, err = f.Write(b); err == nil {
+		err = f.sync()
+	}
+	if err != nil {
+		d.unlink(name)
+	}
+	return name, err
+}
+
 // moveFolder gives a folder its place, where nothing may be.
 func (d dir) moveFolder(from string, to dir, name string) error {
 	err := retry(func() error { return renameNoReplace(int(d), from, int(to), name) })

@@ -39,7 +39,7 @@ func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	fx.reopen()
 	t.Cleanup(func() { fx.Store.Close() })
 	fx.must(fx.EnsurePrincipal("user"))
-	fx.update(func(tx *Tx) error { return tx.Mkcol(calPath, Props{{"tag", "VCALENDAR"}}) })
+	fx.update(func(tx *Tx) error { return tx.Mkcol(calPath, Props{{"tag", "VCALENDAR"}}, nil) })
 	fx.dir = filepath.Join(fx.opts.Folder, rootName, calPath)
 	return fx
 }

@@ -24,9 +24,10 @@ func (tx *Tx) parent(path string) (*folder, string, error) {
 	return f, name, err
 }
 
-// Mkcol makes a collection. fs.ErrExist if there is something at path,
-// fs.ErrNotExist if there is no collection to hold it.
-func (tx *Tx) Mkcol(path string, p Props) error {
+// Mkcol makes a collection with the properties p and, beside them, those which
+// are more than text (see Tx.SetAllProps). fs.ErrExist if there is something at
+// path, fs.ErrNotExist if there is no collection to hold it.
+func (tx *Tx) Mkcol(path string, p, rich Props) error {
 	f, name, err := tx.parent(path)
 	if err != nil {
 		return err
@@ -36,10 +37,11 @@ func (tx *Tx) Mkcol(path string, p Props) error {
 		return pathError("make", path, fs.ErrExist)
 	}
 	return tx.build(f, name, false, func(d dir) error {
+		made := &folder{dir: d, root: f.root, path: path}
 		if len(p) == 0 {
-			return nil
+			return tx.s.setDead(made, "", rich)
 		}
-		return d.writeProps(p)
+		return tx.s.writeAllProps(made, p, rich)
 	})
 }
 

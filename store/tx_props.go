@@ -11,6 +11,43 @@ func (tx *Tx) SetProps(path string, p Props) error {
 	return err
 }
 
+// SetAllProps replaces the properties of the collection at path and, beside
+// them, those which are more than text (see Collection.ObjectProps): both or
+// neither. ErrTooLarge if either do not fit into their file.
+func (tx *Tx) SetAllProps(path string, p, rich Props) error {
+	err := tx.changeCollection(path, func(f *folder) error { return tx.s.writeAllProps(f, p, rich) })
+	tx.forget(path) // its kind may be another now
+	return err
+}
+
+// writeAllProps writes both files, or, in vain, only temporary ones.
+func (s *Store) writeAllProps(f *folder, p, rich Props) error {
+	b, err := p.encode()
+	if err != nil {
+		return err
+	}
+	text, err := f.writeTemp(b)
+	if err != nil {
+		return err
+	}
+	if err = s.setDead(f, "", rich); err == nil {
+		err = f.rename(text, f.dir, propsName)
+	}
+	if err != nil {
+		f.unlink(text)
+	}
+	return err
+}
+
+// encode returns the properties as .Radicale.props holds them.
+func (p Props) encode() ([]byte, error) {
+	b := slices.Clone(p).sorted().appendJSON(nil)
+	if len(b) > MaxProps {
+		return nil, pathError("write", propsName, ErrTooLarge)
+	}
+	return b, nil
+}
+
 // changeCollection changes something about the collection itself.
 func (tx *Tx) changeCollection(path string, do func(f *folder) error) error {
 	f, err := tx.unjournaled(path)
@@ -32,9 +69,9 @@ func (tx *Tx) changeCollection(path string, do func(f *folder) error) error {
 
 // writeProps writes .Radicale.props.
 func (d dir) writeProps(p Props) error {
-	b := slices.Clone(p).sorted().appendJSON(nil)
-	if len(b) > MaxProps {
-		return pathError("write", propsName, ErrTooLarge)
+	b, err := p.encode()
+	if err != nil {
+		return err
 	}
 	return d.writeFile(propsName, func(f file) error {
 		_, err := f.Write(b)

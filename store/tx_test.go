@@ -48,18 +48,36 @@ func TestChanges(t *testing.T) {
 		there []string
 		gone  []string
 	}{
-		{"mkcol", func(tx *Tx) error { return tx.Mkcol("user/new", calendar) }, ok, []string{"user/new"}, nil},
-		{"mkcol plain", func(tx *Tx) error { return tx.Mkcol("user/new", nil) }, ok, []string{"user/new"}, nil},
-		{"mkcol nested", func(tx *Tx) error { return tx.Mkcol("user/cal/new", nil) }, ok, []string{"user/cal/new"}, nil},
-		{"mkcol over a collection", func(tx *Tx) error { return tx.Mkcol(calPath, nil) }, isErr(fs.ErrExist), nil, nil},
-		{"mkcol over an object", func(tx *Tx) error { return tx.Mkcol("user/cal/a.ics", nil) }, isErr(fs.ErrExist), []string{"user/cal/a.ics"}, nil},
-		{"mkcol without a parent", func(tx *Tx) error { return tx.Mkcol("user/no/new", nil) }, isErr(fs.ErrNotExist), nil, []string{"user/no"}},
-		{"mkcol in an object", func(tx *Tx) error { return tx.Mkcol("user/cal/a.ics/new", nil) }, isErr(ErrKind), nil, nil},
-		{"mkcol of the root", func(tx *Tx) error { return tx.Mkcol("", nil) }, isErr(ErrKind), nil, nil},
-		{"mkcol hidden", func(tx *Tx) error { return tx.Mkcol("user/.x", nil) }, isErr(ErrName), nil, nil},
+		{"mkcol", func(tx *Tx) error { return tx.Mkcol("user/new", calendar, nil) }, ok, []string{"user/new"}, nil},
+		{"mkcol plain", func(tx *Tx) error { return tx.Mkcol("user/new", nil, nil) }, ok, []string{"user/new"}, nil},
+		{"mkcol nested", func(tx *Tx) error { return tx.Mkcol("user/cal/new", nil, nil) }, ok, []string{"user/cal/new"}, nil},
+		{"mkcol over a collection", func(tx *Tx) error { return tx.Mkcol(calPath, nil, nil) }, isErr(fs.ErrExist), nil, nil},
+		{"mkcol over an object", func(tx *Tx) error { return tx.Mkcol("user/cal/a.ics", nil, nil) }, isErr(fs.ErrExist), []string{"user/cal/a.ics"}, nil},
+		{"mkcol without a parent", func(tx *Tx) error { return tx.Mkcol("user/no/new", nil, nil) }, isErr(fs.ErrNotExist), nil, []string{"user/no"}},
+		{"mkcol in an object", func(tx *Tx) error { return tx.Mkcol("user/cal/a.ics/new", nil, nil) }, isErr(ErrKind), nil, nil},
+		{"mkcol of the root", func(tx *Tx) error { return tx.Mkcol("", nil, nil) }, isErr(ErrKind), nil, nil},
+		{"mkcol hidden", func(tx *Tx) error { return tx.Mkcol("user/.x", nil, nil) }, isErr(ErrName), nil, nil},
 		{"mkcol too large properties", func(tx *Tx) error {
-			return tx.Mkcol("user/new", Props{{"x", strings.Repeat("x", MaxProps)}})
+			return tx.Mkcol("user/new", Props{{"x", strings.Repeat("x", MaxProps)}}, nil)
 		}, isErr(ErrTooLarge), nil, []string{"user/new"}},
+		{"mkcol with rich properties", func(tx *Tx) error {
+			return tx.Mkcol("user/new", nil, Props{{"{u:}x", "<x/>"}})
+		}, ok, []string{"user/new/.inetdav.props"}, []string{"user/new/.Radicale.props"}},
+		{"mkcol with too large rich properties", func(tx *Tx) error {
+			return tx.Mkcol("user/new", calendar, Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}})
+		}, isErr(ErrTooLarge), nil, []string{"user/new"}},
+		{"set all properties", func(tx *Tx) error {
+			return tx.SetAllProps("user", calendar, Props{{"{u:}x", "<x/>"}})
+		}, ok, []string{"user/.Radicale.props", "user/.inetdav.props"}, nil},
+		{"set all properties, of which some do not fit", func(tx *Tx) error {
+			return tx.SetAllProps("user", calendar, Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}})
+		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
+		{"set all properties, of which others do not fit", func(tx *Tx) error {
+			return tx.SetAllProps("user", Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}}, Props{{"{u:}x", "<x/>"}})
+		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
+		{"set all properties of an object", func(tx *Tx) error {
+			return tx.SetAllProps("user/cal/a.ics", nil, nil)
+		}, isErr(ErrKind), nil, []string{"user/cal/.inetdav.props"}},
 		{"delete an object", func(tx *Tx) error { return tx.Delete("user/cal/a.ics") }, ok, []string{"user/cal/b.ics"}, []string{"user/cal/a.ics"}},
 		{"delete a collection", func(tx *Tx) error { return tx.Delete(calPath) }, ok, []string{"user/book"}, []string{calPath}},
 		{"delete a home", func(tx *Tx) error { return tx.Delete("user") }, ok, nil, []string{"user"}},
@@ -111,8 +129,8 @@ func TestChanges(t *testing.T) {
 				fx.put("b.ics", 2)
 				fx.update(func(tx *Tx) error {
 					return errors.Join(
-						tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}),
-						tx.Mkcol("user/book", Props{{"tag", "VADDRESSBOOK"}}))
+						tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}, nil),
+						tx.Mkcol("user/book", Props{{"tag", "VADDRESSBOOK"}}, nil))
 				})
 				fx.must(os.WriteFile(fx.at("user/book/c.vcf"), []byte("BEGIN:VCARD\nVERSION:4.0\nUID:c\nFN:C\nEND:VCARD\n"), 0o666))
 				for _, path := range []string{calPath, "user/other", "user/book"} {
@@ -169,7 +187,7 @@ func TestJournalFollowsChanges(t *testing.T) {
 	fx := newFixture(t)
 	fx.put("a.ics", 1)
 	fx.put("b.ics", 1)
-	fx.update(func(tx *Tx) error { return tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}) })
+	fx.update(func(tx *Tx) error { return tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}, nil) })
 	fx.checkAgainstFolder("user/other")
 	token := fx.collection().SyncToken()
 	steps := []struct {
@@ -480,7 +498,7 @@ func TestFailedOverwrite(t *testing.T) {
 	fx.must(os.MkdirAll(fx.at("user/cal/"+strings.Repeat("d/", MaxDepth)), 0o777)) // too deep to be copied
 	fx.update(func(tx *Tx) error {
 		return errors.Join(
-			tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}),
+			tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}, nil),
 			tx.Copy("user/cal/a.ics", "user/other/b.ics", true))
 	})
 	fx.must(os.WriteFile(fx.at("user/note"), []byte("note"), 0o666))

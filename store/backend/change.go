@@ -276,7 +276,7 @@ func (b *Backend) mkcol(ctx context.Context, p string, props store.Props) error 
 		if err := unlocked(tx, p, true); err != nil {
 			return err
 		}
-		return tx.Mkcol(p, props)
+		return tx.Mkcol(p, props, nil)
 	})
 }
 
