@@ -470,7 +470,7 @@ func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calenda
 			return nil, err
 		}
 	}
-	return types, nil
+	return types, staged.Sync()
 }
 
 // objectName makes the name of an object: its UID with the suffix; where that

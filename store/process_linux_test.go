@@ -53,6 +53,32 @@ func TestPollCost(t *testing.T) {
 	}
 }
 
+// TestReplaceSyncsBefore: with the lock held nobody waits for a whole
+// collection to reach the disk.
+func TestReplaceSyncsBefore(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace")
+	}
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := fx.process("replace 2", strace, "-f", "-qq", "-e", "trace=syncfs,flock", "-o", trace)
+	if out, err := cmd.Output(); err != nil {
+		t.Skipf("strace: %v %s", err, out)
+	}
+	b, err := os.ReadFile(trace)
+	fx.must(err)
+	before, after, locked := strings.Cut(string(b), "LOCK_EX")
+	if !locked || strings.Count(before, "syncfs(") != 1 || strings.Contains(after, "syncfs(") {
+		t.Errorf("%s", b)
+	}
+	if fx.truth()["a.ics"] != etagOf(event("a", 2)) {
+		t.Error("not replaced")
+	}
+	fx.checkTruth()
+}
+
 // TestFailingCalls lets each system call of a PUT fail, one after the other:
 // what is acknowledged is there, what is not is old or new, and the store goes on.
 func TestFailingCalls(t *testing.T) {

@@ -79,6 +79,17 @@ func play(s *Store, role string) error {
 			fmt.Println("done")
 		}
 		return err
+	case "replace":
+		st, err := s.StageCollection(calPath)
+		if err == nil {
+			err = errors.Join(st.Add("a.ics", event("a", n)), st.Sync())
+		}
+		if err != nil {
+			return err
+		}
+		return s.Update(context.Background(), func(tx *Tx) error {
+			return tx.Replace(calPath, Props{{"tag", "VCALENDAR"}}, st)
+		})
 	case "poll", "idle poll":
 		for range n {
 			if role == "idle poll" {

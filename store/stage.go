@@ -145,6 +145,7 @@ type StagedCollection struct {
 	parent dir
 	name   string // of the temporary folder in parent
 	d      dir
+	synced bool // since the last Add
 }
 
 // StageCollection begins a whole collection whose place will be at path; its
@@ -174,7 +175,46 @@ func (st *StagedCollection) Add(name string, b []byte) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
+	st.synced = false
 	return st.d.createFile(name, b)
+}
+
+// Sync makes all that was added durable, which takes its time: better here than
+// in Tx.Replace, with the lock held. After an error the collection is of no use.
+func (st *StagedCollection) Sync() error {
+	if st.synced {
+		return nil
+	}
+	if err := st.d.syncTree(); err != nil {
+		return err
+	}
+	st.synced = true
+	return nil
+}
+
+// finish adds the properties p and the file of dead properties of the
+// collection old, if it has one, and makes durable what is not yet. It does so
+// file by file: there is nothing else to wait for.
+func (st *StagedCollection) finish(p Props, old *folder) error {
+	if err := st.Sync(); err != nil {
+		return err
+	}
+	if err := st.d.writeProps(p); err != nil {
+		return err
+	}
+	if old != nil {
+		b, _, err := old.readSmall(deadPropsName)
+		if err == nil && b != nil {
+			err = st.d.writeFile(deadPropsName, func(f file) error {
+				_, err := f.Write(b)
+				return err
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return st.d.sync()
 }
 
 // createFile makes a file. The caller syncs the tree.

@@ -245,7 +245,8 @@ func copyFile(from *folder, to dir, name string) error {
 }
 
 // Replace puts a staged collection in the place of the one at path, if any, in
-// one step, with the properties p. Sync tokens of the old one stay valid: its
+// one step, with the properties p. What was synced with StagedCollection.Sync is
+// not synced again. Sync tokens of the old one stay valid: its
 // history goes on with what differs. ErrKind if there is an object.
 func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 	if st.name == "" {
@@ -257,20 +258,14 @@ func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 		return err
 	}
 	defer f.close()
-	if err := st.d.writeProps(p); err != nil {
-		return err
-	}
 	old, err := tx.live(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return tx.place(f, name, st)
+		return tx.place(f, name, p, st)
 	}
 	if err != nil {
 		return err
 	}
-	if err := copyFile(old.f, st.d, deadPropsName); err != nil && !missing(err) {
-		return err
-	}
-	if err := st.d.syncTree(); err != nil {
+	if err := st.finish(p, old.f); err != nil {
 		return err
 	}
 	if err := st.parent.exchange(st.name, f.dir, name); err != nil {
@@ -288,8 +283,8 @@ func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 }
 
 // place puts a staged collection where nothing is.
-func (tx *Tx) place(f *folder, name string, st *StagedCollection) error {
-	if err := st.d.syncTree(); err != nil {
+func (tx *Tx) place(f *folder, name string, p Props, st *StagedCollection) error {
+	if err := st.finish(p, nil); err != nil {
 		return err
 	}
 	if err := st.parent.moveFolder(st.name, f.dir, name); err != nil {
