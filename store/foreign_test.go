@@ -386,6 +386,22 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s is still there", p)
 		}
 	}
+	// When the log is folded, what was staged in vain goes too.
+	fx.must(os.WriteFile(staged, nil, 0o666))
+	fx.must(os.Chtimes(staged, old, old))
+	fx.update(func(tx *Tx) error {
+		l, err := tx.live(calPath)
+		fx.must(err)
+		var batch []byte
+		for len(batch) < minFold {
+			batch = appendEntry(batch, &l.j.head, l.j.size+int64(len(batch)), entryStamp, &l.j.now, nil)
+		}
+		fx.must(l.append(batch, l.j.now))
+		return l.foldIfLarge()
+	})
+	if _, err := os.Lstat(staged); err == nil {
+		t.Errorf("%s is still there after a fold", staged)
+	}
 	for _, p := range kept {
 		if _, err := os.Lstat(p); err != nil {
 			t.Error(err)

@@ -171,6 +171,9 @@ func (l *live) foldIfLarge() error {
 	if l.j.size < l.foldSize() {
 		return nil
 	}
+	if !l.inMemory {
+		l.d.sweep(time.Now()) // bodies that were staged and never came
+	}
 	err := l.fold()
 	if errors.Is(err, errDamaged) {
 		err = l.rebuild()
