@@ -203,8 +203,11 @@ func TestRadicaleAlternates(t *testing.T) {
 			for _, prop := range []string{
 				`<displayname/>`, `<resourcetype/>`, `<C:calendar-description/>`, `<CR:addressbook-description/>`, `<I:calendar-color/>`, `<I:calendar-order/>`, `<dead xmlns="http://example.org/ns"/>`, `<new xmlns="http://example.org/ns"/>`, `<C:supported-calendar-component-set/>`,
 			} {
-				if c == "demo/book" && strings.Contains(prop, "component-set") {
-					continue // Radicale has it everywhere; RFC 4791, 5.2.3 has it on calendars
+				if c != "demo/cal" && strings.Contains(prop, "component-set") {
+					// Radicale has it everywhere; RFC 4791, 5.2.3 has it on
+					// calendars. Where none was set, inetdav takes, and so
+					// lists, two types more.
+					continue
 				}
 				body := `<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav" xmlns:I="http://apple.com/ns/ical/"><prop>` + prop + `</prop></propfind>`
 				x, y := ours.must("PROPFIND", c+"/", body, "Depth: 0"), theirs.must("PROPFIND", c+"/", body, "Depth: 0")
