@@ -27,7 +27,11 @@ func (l lock) release() {
 // lock takes the lock; how is LOCK_SH or LOCK_EX. A reader of a folder that
 // it may not write to, and where nobody made a lock file, goes without.
 func (s *Store) lock(ctx context.Context, how int) (lock, error) {
-	fd, err := s.folder.open(lockName, unix.O_RDWR|unix.O_CREAT)
+	var fd int
+	err := error(unix.EROFS)
+	if !s.readOnly {
+		fd, err = s.folder.open(lockName, unix.O_RDWR|unix.O_CREAT)
+	}
 	if err != nil && unwritable(err) {
 		fd, err = s.folder.open(lockName, unix.O_RDONLY)
 		if errors.Is(err, unix.ENOENT) && how == unix.LOCK_SH {

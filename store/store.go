@@ -193,21 +193,27 @@ type Store struct {
 	folder dir   // Options.Folder
 	root   *root // its collection-root
 	cache  *root // where journals lie; nil: in the collections
+
+	readOnly bool // not even a lock file is made
 }
 
 type options = Options
 
 // Open opens the storage folder, making it and its collection-root when missing.
 func Open(o Options) (*Store, error) {
-	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, DefaultSyncTokenAge)
-	o.MaxObject = cmp.Or(o.MaxObject, DefaultMaxObject)
-	o.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
-	s := &Store{options: o, folder: noDir}
+	s := newStore(o)
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("storage folder: %w", err)
 	}
 	return s, nil
+}
+
+func newStore(o Options) *Store {
+	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, DefaultSyncTokenAge)
+	o.MaxObject = cmp.Or(o.MaxObject, DefaultMaxObject)
+	o.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
+	return &Store{options: o, folder: noDir}
 }
 
 func (s *Store) open() error {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,17 +17,19 @@ import (
 )
 
 // Verify checks every collection below the folder, writes one line per defect
-// and returns their number. It changes nothing, takes the shared lock for each
-// collection, and follows links only inside the storage folder.
+// and returns their number. It changes nothing, makes nothing, takes the shared
+// lock for each collection if somebody has made one, and follows links only
+// inside the storage folder.
 func Verify(o Options, w io.Writer) (defects int, err error) {
-	if _, err := os.Stat(o.Folder); err != nil { // Open would make it
-		return 0, err
-	}
-	s, err := Open(o)
-	if err != nil {
-		return 0, err
-	}
+	s := newStore(o)
+	s.readOnly = true
 	defer s.Close()
+	if err := s.openExisting(); err != nil {
+		return 0, fmt.Errorf("storage folder: %w", err)
+	}
+	if s.root == nil {
+		return 0, nil // nobody has used it yet
+	}
 	v := verifier{s: s, w: w}
 	// A link to a collection above leads down again: paths have an end.
 	pending := []string{""}
@@ -37,6 +39,25 @@ func Verify(o Options, w io.Writer) (defects int, err error) {
 		pending = append(pending[:len(pending)-1], below...)
 	}
 	return v.defects, v.err
+}
+
+// openExisting opens the storage folder as it is. Without a collection-root,
+// s.root stays nil.
+func (s *Store) openExisting() error {
+	base, err := openRoot(s.Folder)
+	if err != nil {
+		return err
+	}
+	s.folder, base.dir = base.dir, noDir
+	base.close()
+	s.root, err = openRoot(filepath.Join(s.Folder, rootName))
+	if err == nil && s.CacheFolder != "" {
+		s.cache, err = openRoot(filepath.Join(s.CacheFolder, cacheRootName))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
 }
 
 type verifier struct {
@@ -180,6 +201,9 @@ func (v *verifier) duplicates(path string, uids []uidOwner) {
 // journal checks that a journal which claims to be up to date says what is in
 // the folder.
 func (v *verifier) journal(f *folder, kind Kind, sums map[string]sum) {
+	if v.s.CacheFolder != "" && v.s.cache == nil {
+		return // no journal has been written yet
+	}
 	d, err := v.s.openJournalDir(f, false)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {

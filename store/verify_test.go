@@ -1,7 +1,10 @@
 package store
 
 import (
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -76,7 +79,43 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
+	// It makes nothing, be there everything or nothing yet.
+	folder := t.TempDir()
+	o := Options{Folder: folder, CacheFolder: folder + "/cache"}
+	for i, want := range []int{0, 0, 1} {
+		switch i {
+		case 1:
+			must(t, os.MkdirAll(folder+"/collection-root/u/cal", 0o777))
+			must(t, os.WriteFile(folder+"/collection-root/u/cal/.Radicale.props", []byte(`{"tag": "VCALENDAR"}`), 0o666))
+		case 2:
+			must(t, os.WriteFile(folder+"/collection-root/u/cal/x.ics", nil, 0o666))
+		}
+		before := tree(t, folder)
+		if n, err := Verify(o, io.Discard); n != want || err != nil {
+			t.Errorf("%d defects, %v; want %d", n, err, want)
+		}
+		if after := tree(t, folder); !slices.Equal(before, after) {
+			t.Errorf("before %q\nafter %q", before, after)
+		}
+	}
 	if _, err := Verify(Options{Folder: t.TempDir() + "/no"}, os.Stderr); err == nil {
 		t.Error("verified what is not there")
 	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tree returns the names of all that is below a folder.
+func tree(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	must(t, filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		names = append(names, path)
+		return err
+	}))
+	return names
 }
