@@ -115,7 +115,7 @@ func (s *Store) setDead(f *folder, name string, p Props) error {
 		return f.unlink(deadPropsName)
 	}
 	b := d.appendJSON(nil)
-	if len(b) > MaxProps {
+	if len(b) > maxProps {
 		return pathError("write", deadPropsName, ErrTooLarge)
 	}
 	return f.writeFile(deadPropsName, func(f file) error {

@@ -162,9 +162,9 @@ func (d dir) exchange(a string, to dir, b string) error {
 }
 
 // removeTree removes the folder called name with all that is in it. Its
-// members at depth levels below MaxDepth stay, and so does it then.
+// members at depth levels below maxDepth stay, and so does it then.
 func (d dir) removeTree(name string, depth int) error {
-	if depth > MaxDepth {
+	if depth > maxDepth {
 		return pathError("remove", name, ErrName)
 	}
 	sub, err := d.openDir(name)

@@ -26,29 +26,29 @@ func TestForeignChanges(t *testing.T) {
 	}{
 		{"add", func(fx *fixture) error {
 			return os.WriteFile(fx.at("user/cal/new.ics"), event("new", 1), 0o666)
-		}, []string{"+new.ics"}, StatNever},
+		}, []string{"+new.ics"}, statNever},
 		{"add an empty file", func(fx *fixture) error {
 			return os.WriteFile(fx.at("user/cal/new.ics"), nil, 0o666)
-		}, []string{"+new.ics"}, StatNever},
-		{"remove", func(fx *fixture) error { return os.Remove(fx.at("user/cal/a.ics")) }, []string{"-a.ics"}, StatNever},
+		}, []string{"+new.ics"}, statNever},
+		{"remove", func(fx *fixture) error { return os.Remove(fx.at("user/cal/a.ics")) }, []string{"-a.ics"}, statNever},
 		{"rename", func(fx *fixture) error {
 			return os.Rename(fx.at("user/cal/a.ics"), fx.at("user/cal/z.ics"))
-		}, []string{"-a.ics", "+z.ics"}, StatNever},
+		}, []string{"-a.ics", "+z.ics"}, statNever},
 		{"rename over another", func(fx *fixture) error {
 			return os.Rename(fx.at("user/cal/a.ics"), fx.at("user/cal/b.ics"))
-		}, []string{"-a.ics", "+b.ics"}, StatNever},
+		}, []string{"-a.ics", "+b.ics"}, statNever},
 		{"replace", func(fx *fixture) error {
 			return errors.Join(
 				os.WriteFile(fx.at("user/cal/.new"), event("a", 9), 0o666),
 				os.Rename(fx.at("user/cal/.new"), fx.at("user/cal/a.ics")))
-		}, []string{"+a.ics"}, StatNever},
+		}, []string{"+a.ics"}, statNever},
 		{"replace by a file of the same size and time", func(fx *fixture) error {
 			info, err := os.Stat(fx.at("user/cal/a.ics"))
 			return errors.Join(err,
 				os.WriteFile(fx.at("user/cal/.new"), event("a", 9), 0o666),
 				os.Chtimes(fx.at("user/cal/.new"), info.ModTime(), info.ModTime()),
 				os.Rename(fx.at("user/cal/.new"), fx.at("user/cal/a.ics")))
-		}, []string{"+a.ics"}, StatNever},
+		}, []string{"+a.ics"}, statNever},
 		{"edit in place", func(fx *fixture) error {
 			return os.WriteFile(fx.at("user/cal/a.ics"), event("a", 9), 0o666)
 		}, []string{"+a.ics"}, StatAlways},
@@ -69,46 +69,46 @@ func TestForeignChanges(t *testing.T) {
 		}, nil, StatAlways},
 		{"touch the folder", func(fx *fixture) error {
 			return os.Chtimes(fx.dir, time.Unix(1, 0), time.Unix(1, 0))
-		}, nil, StatNever},
+		}, nil, statNever},
 		{"link", func(fx *fixture) error {
 			return os.Symlink("a.ics", fx.at("user/cal/l.ics"))
-		}, []string{"+l.ics"}, StatNever},
+		}, []string{"+l.ics"}, statNever},
 		{"absolute link", func(fx *fixture) error {
 			return os.Symlink(fx.at("user/cal/a.ics"), fx.at("user/cal/l.ics"))
-		}, []string{"+l.ics"}, StatNever},
+		}, []string{"+l.ics"}, statNever},
 		{"link to another collection", func(fx *fixture) error {
 			return errors.Join(
 				os.WriteFile(fx.at("user/x"), event("x", 1), 0o666),
 				os.Symlink("../x", fx.at("user/cal/l.ics")))
-		}, []string{"+l.ics"}, StatNever},
+		}, []string{"+l.ics"}, statNever},
 		{"link out of the root", func(fx *fixture) error {
 			return os.Symlink("/etc/passwd", fx.at("user/cal/l.ics"))
-		}, nil, StatNever},
+		}, nil, statNever},
 		{"relative link out of the root", func(fx *fixture) error {
 			return os.Symlink("../../../.Radicale.lock", fx.at("user/cal/l.ics"))
-		}, nil, StatNever},
-		{"dangling link", func(fx *fixture) error { return os.Symlink("no", fx.at("user/cal/l.ics")) }, nil, StatNever},
-		{"looping link", func(fx *fixture) error { return os.Symlink("l.ics", fx.at("user/cal/l.ics")) }, nil, StatNever},
-		{"FIFO", func(fx *fixture) error { return syscall.Mkfifo(fx.at("user/cal/fifo"), 0o666) }, nil, StatNever},
-		{"folder", func(fx *fixture) error { return os.Mkdir(fx.at("user/cal/sub"), 0o777) }, nil, StatNever},
+		}, nil, statNever},
+		{"dangling link", func(fx *fixture) error { return os.Symlink("no", fx.at("user/cal/l.ics")) }, nil, statNever},
+		{"looping link", func(fx *fixture) error { return os.Symlink("l.ics", fx.at("user/cal/l.ics")) }, nil, statNever},
+		{"FIFO", func(fx *fixture) error { return syscall.Mkfifo(fx.at("user/cal/fifo"), 0o666) }, nil, statNever},
+		{"folder", func(fx *fixture) error { return os.Mkdir(fx.at("user/cal/sub"), 0o777) }, nil, statNever},
 		{"object replaced by a folder", func(fx *fixture) error {
 			return errors.Join(os.Remove(fx.at("user/cal/a.ics")), os.Mkdir(fx.at("user/cal/a.ics"), 0o777))
-		}, []string{"-a.ics"}, StatNever},
+		}, []string{"-a.ics"}, statNever},
 		{"names that are none", func(fx *fixture) error {
 			return errors.Join(
 				os.WriteFile(fx.at("user/cal/.hidden"), event("x", 1), 0o666),
 				os.WriteFile(fx.at("user/cal/backup~"), event("x", 1), 0o666))
-		}, nil, StatNever},
+		}, nil, statNever},
 		{"Radicale's temporary folder", func(fx *fixture) error {
 			return os.Mkdir(fx.at("user/cal/.Radicale.tmp-abcdefgh"), 0o700)
-		}, nil, StatNever},
+		}, nil, statNever},
 		{"everything", func(fx *fixture) error {
 			var err error
 			for i := range 600 { // more than a log takes
 				err = errors.Join(err, os.WriteFile(fx.at(fmt.Sprintf("user/cal/%s%03d", strings.Repeat("n", 200), i)), event("x", i), 0o666))
 			}
 			return err
-		}, nil, StatNever},
+		}, nil, statNever},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestForeignChanges(t *testing.T) {
 				t.Errorf("changes %v, want %v", got, want)
 			}
 			// Once found, it is not looked for again.
-			fx.StatAge = StatNever
+			fx.StatAge = statNever
 			again, err := fx.unsynced(calPath)
 			if err != nil {
 				t.Fatalf("next look: %v", err)

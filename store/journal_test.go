@@ -373,7 +373,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	for _, r := range []record{
 		{Record: Record{Name: "n"}},
 		{
-			Record: Record{Name: strings.Repeat("n", MaxName), Summary: object.Summary{
+			Record: Record{Name: strings.Repeat("n", maxName), Summary: object.Summary{
 				Component: "VEVENT", UID: "ü", Start: math.MinInt64, End: math.MaxInt64,
 				Flags: object.Recurring | object.HintsWhole, Hints: []byte("FN:x\n"),
 			}, sum: hash([]byte("x"))},

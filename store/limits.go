@@ -4,30 +4,30 @@ import "time"
 
 // Defaults of Options.
 const (
-	// DefaultSyncTokenAge is Radicale's 30 days.
-	DefaultSyncTokenAge = 30 * 24 * time.Hour
-	// DefaultMaxObject is the largest object looked into, in bytes.
-	DefaultMaxObject = 10 << 20
-	// DefaultLockTimeout is how long a request waits for the lock.
-	DefaultLockTimeout = 30 * time.Second
+	// defaultSyncTokenAge is Radicale's 30 days.
+	defaultSyncTokenAge = 30 * 24 * time.Hour
+	// defaultMaxObject is the largest object looked into, in bytes.
+	defaultMaxObject = 10 << 20
+	// defaultLockTimeout is how long a request waits for the lock.
+	defaultLockTimeout = 30 * time.Second
 )
 
 // Limits of names and paths.
 const (
-	// MaxName is the length of the longest segment of a path, in bytes.
-	MaxName = 255
-	// MaxPath is the length of the longest path, in bytes; with the folder in
+	// maxName is the length of the longest segment of a path, in bytes.
+	maxName = 255
+	// maxPath is the length of the longest path, in bytes; with the folder in
 	// front and a journal behind it still fits into PATH_MAX.
-	MaxPath = 2048
-	// MaxDepth is the largest number of segments in a path, and how deep a
+	maxPath = 2048
+	// maxDepth is the largest number of segments in a path, and how deep a
 	// folder is copied or removed.
-	MaxDepth = 64
+	maxDepth = 64
 )
 
 // Limits of files that are read whole.
 const (
-	// MaxProps is the size of the largest .Radicale.props or .inetdav.props, in bytes.
-	MaxProps = 1 << 20
+	// maxProps is the size of the largest .Radicale.props or .inetdav.props, in bytes.
+	maxProps = 1 << 20
 	// maxInMemory is the size up to which an opened object is read once,
 	// into memory, and not twice, for its entity tag and for its bytes.
 	maxInMemory = 1 << 20
@@ -35,17 +35,17 @@ const (
 
 // Limits of write locks. Every writing request reads all of them.
 const (
-	// MaxLocks is how many locks there may be.
-	MaxLocks = 1000
-	// MaxUserLocks is how many of them one user may hold, all who are
+	// maxLocks is how many locks there may be.
+	maxLocks = 1000
+	// maxUserLocks is how many of them one user may hold, all who are
 	// anonymous together.
-	MaxUserLocks = 100
-	// MaxUserLocksSize is the size of their paths and owners, in bytes.
-	MaxUserLocksSize = 32 << 10
-	// MaxLockOwner is the size of what a client may say about itself, in bytes.
-	MaxLockOwner = 4 << 10
-	// MaxLocksFile is the size of the file that they are kept in, in bytes.
-	MaxLocksFile = 1 << 20
+	maxUserLocks = 100
+	// maxUserLocksSize is the size of their paths and owners, in bytes.
+	maxUserLocksSize = 32 << 10
+	// maxLockOwner is the size of what a client may say about itself, in bytes.
+	maxLockOwner = 4 << 10
+	// maxLocksFile is the size of the file that they are kept in, in bytes.
+	maxLocksFile = 1 << 20
 )
 
 // Limits of the journal.
@@ -59,7 +59,7 @@ const (
 	// ones are left out whole.
 	maxHints = 8 << 10
 	// maxRecord is the size of the largest record, in bytes.
-	maxRecord = recordFixed + MaxName + maxComponent + maxUID + maxHints
+	maxRecord = recordFixed + maxName + maxComponent + maxUID + maxHints
 
 	// minFold and maxFold bound the size of a log, in bytes, at which it is
 	// folded into the index: in between it is a quarter of the index. Readers

@@ -26,9 +26,9 @@ func (outsideError) Is(target error) bool { return target == fs.ErrPermission }
 
 // CheckName tells whether name may be a segment of a path: not empty, no
 // slash, no NUL, not beginning with a dot, not ending with a tilde, at most
-// MaxName bytes. The error is ErrName.
+// 255 bytes. The error is ErrName.
 func CheckName(name string) error {
-	if name == "" || len(name) > MaxName || name[0] == '.' || name[len(name)-1] == '~' ||
+	if name == "" || len(name) > maxName || name[0] == '.' || name[len(name)-1] == '~' ||
 		strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("%w: %q", ErrName, name)
 	}
@@ -40,7 +40,7 @@ func checkPath(path string) error {
 	if path == "" {
 		return nil
 	}
-	if len(path) > MaxPath || strings.Count(path, "/") >= MaxDepth {
+	if len(path) > maxPath || strings.Count(path, "/") >= maxDepth {
 		return fmt.Errorf("%w: path too long", ErrName)
 	}
 	for name := range strings.SplitSeq(path, "/") {

@@ -11,9 +11,9 @@ import (
 func TestCheckName(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"a": true, "a.ics": true, " ": true, "a b;c'\"?*:": true, "ü": true, "\x01": true, "~a": true, "a.": true,
-		strings.Repeat("n", MaxName): true,
+		strings.Repeat("n", maxName): true,
 		"":                           false, ".": false, "..": false, ".a": false, "a~": false, "a/b": false, "/": false, "a\x00": false,
-		strings.Repeat("n", MaxName+1): false,
+		strings.Repeat("n", maxName+1): false,
 	} {
 		if err := CheckName(name); (err == nil) != ok || err != nil && !errors.Is(err, ErrName) {
 			t.Errorf("CheckName(%q): %v", name, err)
@@ -24,11 +24,11 @@ func TestCheckName(t *testing.T) {
 func TestPaths(t *testing.T) {
 	fx := newFixture(t)
 	fx.put("a.ics", 1)
-	deep := strings.Repeat("a/", MaxDepth) + "a"
+	deep := strings.Repeat("a/", maxDepth) + "a"
 	for path, want := range map[string]error{
 		"/": ErrName, "user/": ErrName, "/user": ErrName, "user//cal": ErrName, "user/../user": ErrName,
 		"user/cal/.Radicale.props": ErrName, "user/cal/.Radicale.cache": ErrName, "user/x\x00": ErrName,
-		deep: ErrName, strings.Repeat("n/", MaxPath): ErrName,
+		deep: ErrName, strings.Repeat("n/", maxPath): ErrName,
 		"no": fs.ErrNotExist, "user/cal/no": fs.ErrNotExist, "user/cal/a.ics/x": fs.ErrNotExist,
 		deep[2:]: fs.ErrNotExist,
 	} {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if role == "" {
 		os.Exit(m.Run())
 	}
-	s, err := Open(Options{Folder: os.Args[1], FolderUmask: -1, StatAge: StatNever, Logf: func(_ int, format string, args ...any) {
+	s, err := Open(Options{Folder: os.Args[1], FolderUmask: -1, StatAge: statNever, Logf: func(_ int, format string, args ...any) {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}})
 	if err == nil {

@@ -132,7 +132,7 @@ func (f *folder) readSmall(name string) ([]byte, fileStat, error) {
 		return nil, fileStat{}, err
 	}
 	defer fd.close()
-	b, err := fd.readAll(nil, st.size, MaxProps)
+	b, err := fd.readAll(nil, st.size, maxProps)
 	return b, st, pathError("read", name, err)
 }
 

@@ -48,7 +48,7 @@ func (n *nameList) get(at uint32) string {
 func (f *folder) listObjects() (*nameList, error) {
 	var n nameList
 	err := f.eachName(func(name string) {
-		if listable(name) && len(name) <= MaxName {
+		if listable(name) && len(name) <= maxName {
 			n.add(name)
 		}
 	})

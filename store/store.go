@@ -96,7 +96,7 @@ var (
 	ErrStale = errors.New("collection has been replaced, moved or deleted meanwhile")
 )
 
-// Values of Options.StatAge that are no durations.
+// Values of Options.StatAge that are no durations; negative ones mean never.
 const (
 	// StatAuto lets the time grow with the collection: 5 ms an object, at most
 	// six hours, so that the passes cost less than a thousandth of the time.
@@ -105,8 +105,6 @@ const (
 	StatAuto time.Duration = 0
 	// StatAlways looks at every object before each answer.
 	StatAlways time.Duration = 1
-	// StatNever relies on the folders' times alone.
-	StatNever time.Duration = -1
 )
 
 // Levels of Options.Logf: the severities of syslog (RFC 5424, 6.2.1).
@@ -126,7 +124,7 @@ type Options struct {
 	// instead of the collections themselves (filesystem_cache_folder).
 	CacheFolder string
 	// MaxSyncTokenAge is how long removals are remembered
-	// (max_sync_token_age). 0: DefaultSyncTokenAge.
+	// (max_sync_token_age). 0: 30 days.
 	MaxSyncTokenAge time.Duration
 	// FolderUmask is the umask for new folders; -1: the process's own.
 	FolderUmask int
@@ -136,10 +134,10 @@ type Options struct {
 	// collection of more than 256 objects, unless StatAge is StatAlways.
 	StatAge time.Duration
 	// MaxObject is the largest object, in bytes, whose contents are looked at
-	// when it is found in the folder. 0: DefaultMaxObject.
+	// when it is found in the folder. 0: 10 MiB.
 	MaxObject int64
 	// LockTimeout is how long to wait for another process's lock.
-	// 0: DefaultLockTimeout.
+	// 0: 30 seconds.
 	LockTimeout time.Duration
 	// Logf, when not nil, receives what the answer cannot tell: broken
 	// objects found, a journal rebuilt.
@@ -171,9 +169,6 @@ type Record struct {
 // ETag returns the entity tag with its quotes: the SHA-256 of the bytes in hex,
 // as Radicale's.
 func (r *Record) ETag() string { return r.sum.etag() }
-
-// AppendETag is ETag without garbage.
-func (r *Record) AppendETag(dst []byte) []byte { return r.sum.append(dst) }
 
 // Change is one step of a collection's history.
 type Change struct {
@@ -210,9 +205,9 @@ func Open(o Options) (*Store, error) {
 }
 
 func newStore(o Options) *Store {
-	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, DefaultSyncTokenAge)
-	o.MaxObject = cmp.Or(o.MaxObject, DefaultMaxObject)
-	o.LockTimeout = cmp.Or(o.LockTimeout, DefaultLockTimeout)
+	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, defaultSyncTokenAge)
+	o.MaxObject = cmp.Or(o.MaxObject, defaultMaxObject)
+	o.LockTimeout = cmp.Or(o.LockTimeout, defaultLockTimeout)
 	return &Store{options: o, folder: noDir}
 }
 

@@ -26,10 +26,13 @@ type fixture struct {
 
 const calPath = "user/cal"
 
+// statNever relies on the folders' times alone.
+const statNever time.Duration = -1
+
 func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	fx := &fixture{t: t}
-	fx.opts = Options{Folder: t.TempDir(), FolderUmask: -1, StatAge: StatNever}
+	fx.opts = Options{Folder: t.TempDir(), FolderUmask: -1, StatAge: statNever}
 	fx.opts.Logf = func(level int, format string, args ...any) {
 		fx.logs = append(fx.logs, fmt.Sprintf(format, args...))
 	}

@@ -25,16 +25,6 @@ func (tx *Tx) ETag(path string) (string, error) {
 	return o.ETag, o.Close()
 }
 
-// FindUID returns the name of the object in the collection that has the UID.
-func (tx *Tx) FindUID(collection, uid string) (name string, ok bool, err error) {
-	c, err := tx.Collection(collection)
-	if err != nil {
-		return "", false, err
-	}
-	name, ok = c.FindUID(uid)
-	return name, ok, c.Err()
-}
-
 // Put puts a staged body in place as the object at path, new or replaced; sum
 // is what object.Summarize says of it. ErrKind if there is a collection.
 func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, err error) {

@@ -42,7 +42,7 @@ func (s *Store) writeAllProps(f *folder, p, rich Props) error {
 // encode returns the properties as .Radicale.props holds them.
 func (p Props) encode() ([]byte, error) {
 	b := slices.Clone(p).sorted().appendJSON(nil)
-	if len(b) > MaxProps {
+	if len(b) > maxProps {
 		return nil, pathError("write", propsName, ErrTooLarge)
 	}
 	return b, nil

@@ -58,22 +58,22 @@ func TestChanges(t *testing.T) {
 		{"mkcol of the root", func(tx *Tx) error { return tx.Mkcol("", nil, nil) }, isErr(ErrKind), nil, nil},
 		{"mkcol hidden", func(tx *Tx) error { return tx.Mkcol("user/.x", nil, nil) }, isErr(ErrName), nil, nil},
 		{"mkcol too large properties", func(tx *Tx) error {
-			return tx.Mkcol("user/new", Props{{"x", strings.Repeat("x", MaxProps)}}, nil)
+			return tx.Mkcol("user/new", Props{{"x", strings.Repeat("x", maxProps)}}, nil)
 		}, isErr(ErrTooLarge), nil, []string{"user/new"}},
 		{"mkcol with rich properties", func(tx *Tx) error {
 			return tx.Mkcol("user/new", nil, Props{{"{u:}x", "<x/>"}})
 		}, ok, []string{"user/new/.inetdav.props"}, []string{"user/new/.Radicale.props"}},
 		{"mkcol with too large rich properties", func(tx *Tx) error {
-			return tx.Mkcol("user/new", calendar, Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}})
+			return tx.Mkcol("user/new", calendar, Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}})
 		}, isErr(ErrTooLarge), nil, []string{"user/new"}},
 		{"set all properties", func(tx *Tx) error {
 			return tx.SetAllProps("user", calendar, Props{{"{u:}x", "<x/>"}})
 		}, ok, []string{"user/.Radicale.props", "user/.inetdav.props"}, nil},
 		{"set all properties, of which some do not fit", func(tx *Tx) error {
-			return tx.SetAllProps("user", calendar, Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}})
+			return tx.SetAllProps("user", calendar, Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}})
 		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
 		{"set all properties, of which others do not fit", func(tx *Tx) error {
-			return tx.SetAllProps("user", Props{{"{u:}x", strings.Repeat("ü", MaxProps/6)}}, Props{{"{u:}x", "<x/>"}})
+			return tx.SetAllProps("user", Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}}, Props{{"{u:}x", "<x/>"}})
 		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
 		{"set all properties of an object", func(tx *Tx) error {
 			return tx.SetAllProps("user/cal/a.ics", nil, nil)
@@ -410,13 +410,13 @@ func TestTxSeesItsChanges(t *testing.T) {
 		if _, err := tx.Put("user/cal/x.ics", st, sum); err != nil {
 			return err
 		}
-		if name, ok, err := tx.FindUID(calPath, "u"); name != "x.ics" || !ok || err != nil {
+		if name, ok, err := findUID(tx, "u"); name != "x.ics" || !ok || err != nil {
 			t.Errorf("FindUID: %q %v %v", name, ok, err)
 		}
 		if err := tx.Delete("user/cal/x.ics"); err != nil {
 			return err
 		}
-		if _, ok, err := tx.FindUID(calPath, "u"); ok || err != nil {
+		if _, ok, err := findUID(tx, "u"); ok || err != nil {
 			t.Errorf("FindUID after Delete: %v %v", ok, err)
 		}
 		c, err := tx.Collection(calPath)
@@ -495,7 +495,7 @@ func TestStaleSnapshot(t *testing.T) {
 func TestFailedOverwrite(t *testing.T) {
 	fx := newFixture(t)
 	fx.put("a.ics", 1)
-	fx.must(os.MkdirAll(fx.at("user/cal/"+strings.Repeat("d/", MaxDepth)), 0o777)) // too deep to be copied
+	fx.must(os.MkdirAll(fx.at("user/cal/"+strings.Repeat("d/", maxDepth)), 0o777)) // too deep to be copied
 	fx.update(func(tx *Tx) error {
 		return errors.Join(
 			tx.Mkcol("user/other", Props{{"tag", "VCALENDAR"}}, nil),
@@ -563,7 +563,7 @@ func TestUnwritableProperties(t *testing.T) {
 	for _, name := range []string{"a.ics", "b.ics"} {
 		fx.put(name, 1)
 	}
-	fx.must(os.WriteFile(fx.at("user/cal/.inetdav.props"), make([]byte, MaxProps+1), 0o666))
+	fx.must(os.WriteFile(fx.at("user/cal/.inetdav.props"), make([]byte, maxProps+1), 0o666))
 	fx.update(func(tx *Tx) error { return tx.Delete(calPath + "/a.ics") })
 	if err := fx.try(func(tx *Tx) error { return tx.Move(calPath+"/b.ics", "user/b.ics") }); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("moved without its properties: %v", err)
@@ -571,4 +571,13 @@ func TestUnwritableProperties(t *testing.T) {
 	if c := fx.checkTruth(); c.Len() != 1 || len(fx.logs) == 0 {
 		t.Errorf("%d objects, log %q", c.Len(), fx.logs)
 	}
+}
+
+func findUID(tx *Tx, uid string) (name string, ok bool, err error) {
+	c, err := tx.Collection(calPath)
+	if err != nil {
+		return "", false, err
+	}
+	name, ok = c.FindUID(uid)
+	return name, ok, c.Err()
 }

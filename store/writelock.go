@@ -83,11 +83,11 @@ func (w WriteLocks) Add(l WriteLock) (WriteLocks, error) {
 		}
 	}
 	switch {
-	case len(l.Owner) > MaxLockOwner:
+	case len(l.Owner) > maxLockOwner:
 		return w, fmt.Errorf("%w: owner of %d bytes", ErrTooLarge, len(l.Owner))
-	case count > MaxUserLocks || size > MaxUserLocksSize:
+	case count > maxUserLocks || size > maxUserLocksSize:
 		return w, fmt.Errorf("%w: %d locks of one user", ErrTooLarge, count)
-	case len(w) >= MaxLocks:
+	case len(w) >= maxLocks:
 		return w, fmt.Errorf("%w: %d locks", ErrTooLarge, len(w)+1)
 	}
 	return append(slices.Clip(w), l), nil
@@ -134,7 +134,7 @@ func (s *Store) readLocks() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.readAll(nil, st.size, MaxLocksFile)
+	return f.readAll(nil, st.size, maxLocksFile)
 }
 
 // SetWriteLocks replaces the locks. ErrTooLarge if they do not fit into the file.
@@ -150,7 +150,7 @@ func (tx *Tx) SetWriteLocks(w WriteLocks) error {
 		return d.sync()
 	}
 	b := w.appendJSON(nil)
-	if len(b) > MaxLocksFile {
+	if len(b) > maxLocksFile {
 		return pathError("write", locksName, ErrTooLarge)
 	}
 	d.sweep(time.Now())
@@ -228,7 +228,7 @@ func parseWriteLock(m *memberProps) (WriteLock, bool) {
 		Expires: expires,
 	}
 	return l, err == nil && timeErr == nil && seconds > 0 && expires.Year() >= 1970 && expires.Year() < 10000 &&
-		isLockToken(l.Token) && l.Root != "" && checkPath(l.Root) == nil && len(l.Owner) <= MaxLockOwner &&
+		isLockToken(l.Token) && l.Root != "" && checkPath(l.Root) == nil && len(l.Owner) <= maxLockOwner &&
 		(l.Shared || scope == "exclusive") && (l.Deep || depth == "0")
 }
 

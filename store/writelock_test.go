@@ -129,7 +129,7 @@ func TestWriteLocksConflict(t *testing.T) {
 }
 
 func TestWriteLocksLimits(t *testing.T) {
-	long := strings.Repeat("x", MaxLockOwner)
+	long := strings.Repeat("x", maxLockOwner)
 	many := func(n, users int, owner string) (w WriteLocks) {
 		for i := range n {
 			l := testLock("user/cal", fmt.Sprint(i%users))
@@ -152,12 +152,12 @@ func TestWriteLocksLimits(t *testing.T) {
 		{"first", nil, testLock("user/cal", "0"), nil},
 		{"owner", nil, with(func(l *WriteLock) { l.Owner = long }), nil},
 		{"long owner", nil, with(func(l *WriteLock) { l.Owner = long + "x" }), ErrTooLarge},
-		{"last of a user", many(MaxUserLocks-1, 1, ""), testLock("user/cal", "0"), nil},
-		{"too many of a user", many(MaxUserLocks, 1, ""), testLock("user/cal", "0"), ErrTooLarge},
-		{"another user", many(MaxUserLocks, 1, ""), testLock("user/cal", "1"), nil},
-		{"too much of a user", many(MaxUserLocksSize/MaxLockOwner, 1, long), testLock("user/cal", "0"), ErrTooLarge},
-		{"last", many(MaxLocks-1, MaxLocks, ""), testLock("user/cal", "0"), nil},
-		{"too many", many(MaxLocks, MaxLocks, ""), testLock("user/cal", "0"), ErrTooLarge},
+		{"last of a user", many(maxUserLocks-1, 1, ""), testLock("user/cal", "0"), nil},
+		{"too many of a user", many(maxUserLocks, 1, ""), testLock("user/cal", "0"), ErrTooLarge},
+		{"another user", many(maxUserLocks, 1, ""), testLock("user/cal", "1"), nil},
+		{"too much of a user", many(maxUserLocksSize/maxLockOwner, 1, long), testLock("user/cal", "0"), ErrTooLarge},
+		{"last", many(maxLocks-1, maxLocks, ""), testLock("user/cal", "0"), nil},
+		{"too many", many(maxLocks, maxLocks, ""), testLock("user/cal", "0"), ErrTooLarge},
 		{"path not UTF-8", nil, testLock("user/\xff", "0"), ErrName},
 		{"user not UTF-8", nil, testLock("user/cal", "\xff"), ErrName},
 	} {
@@ -173,7 +173,7 @@ func TestWriteLocksLimits(t *testing.T) {
 	before := testLock("user/cal", "0")
 	fx.locked(before)
 	err := fx.Update(t.Context(), func(tx *Tx) error {
-		return tx.SetWriteLocks(many(MaxLocksFile/MaxLockOwner, MaxLocks, long))
+		return tx.SetWriteLocks(many(maxLocksFile/maxLockOwner, maxLocks, long))
 	})
 	if !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a file too large: %v", err)
@@ -198,7 +198,7 @@ func TestWriteLocksDamaged(t *testing.T) {
 		{"not JSON", "locks", nil},
 		{"a list", "[]", nil},
 		{"twice", whole + whole, nil},
-		{"large", `{"x": {"y": "` + strings.Repeat("z", MaxLocksFile) + `"}}`, nil},
+		{"large", `{"x": {"y": "` + strings.Repeat("z", maxLocksFile) + `"}}`, nil},
 		{"a number", entry(`"x": 1`), nil},
 		{"no token", entry(`"x": {}`), WriteLocks{good}},
 		{"token with a mark", strings.Replace(whole, "urn:uuid:", "urn:uuid:>", 1), nil},
@@ -261,7 +261,7 @@ func FuzzParseWriteLocks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w, err := parseWriteLocks(b)
 		for i := range w {
-			if l := &w[i]; !isLockToken(l.Token) || l.Root == "" || checkPath(l.Root) != nil || l.Timeout <= 0 || len(l.Owner) > MaxLockOwner {
+			if l := &w[i]; !isLockToken(l.Token) || l.Root == "" || checkPath(l.Root) != nil || l.Timeout <= 0 || len(l.Owner) > maxLockOwner {
 				t.Fatalf("%+v (%v)", *l, err)
 			}
 		}

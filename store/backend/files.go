@@ -120,7 +120,7 @@ func (b *Backend) ReadDir(ctx context.Context, name string, recursive bool) (lis
 }
 
 // readDir appends the members of a collection. The depth is bounded by
-// store.MaxDepth, beyond which no path exists.
+// what a path in the store may have, beyond which none exists.
 func (b *Backend) readDir(user, p string, recursive bool, list *[]webdav.FileInfo) error {
 	c, err := b.store.Collection(p)
 	if err != nil {
