@@ -103,7 +103,7 @@ type property struct {
 
 // properties is the table of live properties.
 func properties() []property {
-	return slices.Concat(propWebDAV(), propACL(), propCalDAV(), propCalendarLimits(), propCardDAV(), propApple(), propRadicale())
+	return slices.Concat(propWebDAV(), propACL(), propCalDAV(), propCalendarLimits(), propCardDAV(), propQuota(), propApple(), propRadicale())
 }
 
 func (h *handler) property(name davxml.Name) *property {

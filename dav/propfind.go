@@ -33,12 +33,21 @@ func (q *request) depth(missing int) (int, error) {
 // minimal reports whether the client wants to hear only of properties that are
 // there (RFC 8144, 2.1; Apple's Brief).
 func (q *request) minimal() bool {
+	return q.prefers("return=minimal") || q.r.Header.Get("Brief") == "t"
+}
+
+// prefers reports whether the client has a preference, and says that it is
+// heeded (RFC 7240, 2 and 3).
+func (q *request) prefers(preference string) bool {
 	prefer, _ := list(q.r.Header, "Prefer")
-	if strings.Contains(prefer, "return=minimal") {
-		q.w.Header().Set("Preference-Applied", "return=minimal") // RFC 7240, 3
-		return true
+	for part := range strings.SplitSeq(prefer, ",") {
+		part, _, _ = strings.Cut(part, ";")
+		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(part), `"`, ""), preference) {
+			q.w.Header().Add("Preference-Applied", preference)
+			return true
+		}
 	}
-	return q.r.Header.Get("Brief") == "t"
+	return false
 }
 
 // propfind is RFC 4918, 9.1.
@@ -59,7 +68,16 @@ func (q *request) propfind() error {
 		return err
 	}
 	f.multistatus = q.newMultistatus()
-	if err := f.walk(&target{res: q.res}, depth, f.one); err != nil {
+	visit := f.one
+	if depth > 0 && q.prefers("depth-noroot") { // RFC 8144, 2.2
+		visit = func(t *target) error {
+			if t.res.Path == q.res.Path {
+				return nil
+			}
+			return f.one(t)
+		}
+	}
+	if err := f.walk(&target{res: q.res}, depth, visit); err != nil {
 		return err
 	}
 	return f.close()

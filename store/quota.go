@@ -1,0 +1,15 @@
+//go:build unix && !openbsd
+
+package store
+
+import "golang.org/x/sys/unix"
+
+// Available returns how many bytes may still be stored (RFC 4331, 3): what the
+// file system has for this process.
+func (s *Store) Available() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(s.folder), &st); err != nil {
+		return 0, pathError("statfs", "storage folder", err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
