@@ -59,7 +59,7 @@ func (q *request) freeBusyQuery(root *davxml.Element) error {
 
 // freeBusyOfPrincipal takes in CALDAV:calendar-availability.
 func (q *request) freeBusyOfPrincipal(fb *object.FreeBusy) error {
-	c, err := q.h.store.Collection(q.path)
+	c, err := q.snapshot(q.path, false)
 	if err != nil {
 		return err
 	}

@@ -358,7 +358,7 @@ func (q *request) deniedBelow() (string, error) {
 		if res.Kind != store.Plain {
 			continue // calendars and address books have none inside
 		}
-		c, err := q.h.store.Collection(res.Path)
+		c, err := q.snapshot(res.Path, false)
 		if err != nil {
 			return "", err
 		}

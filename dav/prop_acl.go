@@ -303,7 +303,7 @@ func (q *request) principals() iter.Seq2[store.Resource, error] {
 			}
 			return
 		}
-		c, err := q.h.store.Collection("")
+		c, err := q.snapshot("", false)
 		if err != nil {
 			yield(store.Resource{}, err)
 			return

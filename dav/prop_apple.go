@@ -38,7 +38,7 @@ func getCTag(q *request, t *target, o *propOut) error {
 func getHomeCTag(q *request, home *store.Collection, o *propOut) error {
 	sum := sha256.New()
 	for res := range q.members(home) {
-		c, err := q.h.store.Collection(res.Path)
+		c, err := q.snapshot(res.Path, false)
 		if err != nil {
 			continue // gone since
 		}

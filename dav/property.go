@@ -37,9 +37,9 @@ func (t *target) close() {
 // it or not: see store.Listing.
 func (q *request) snapshot(path string, every bool) (*store.Collection, error) {
 	if every {
-		return q.h.store.Listing(path)
+		return q.h.store.Listing(q.r.Context(), path)
 	}
-	return q.h.store.Collection(path)
+	return q.h.store.Collection(q.r.Context(), path)
 }
 
 // collection is the snapshot that a target's properties are read from.

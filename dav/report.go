@@ -235,7 +235,7 @@ func (q *request) multiget(root *davxml.Element, on kind) error {
 			in, err = q.h.store.Resource(parent(path))
 			if ok = err == nil && kindOf(in)&on != 0 && q.allowed(in, mayRead); ok {
 				done()
-				if c, err = q.h.store.Collection(in.Path); err != nil {
+				if c, err = q.snapshot(in.Path, false); err != nil {
 					return err
 				}
 			} else {

@@ -86,7 +86,7 @@ func (q *request) members(in *store.Collection) iter.Seq[store.Resource] {
 func (q *request) homeSyncToken(home *store.Collection) (string, error) {
 	var ps []position
 	for res := range q.members(home) {
-		c, err := q.h.store.Collection(res.Path)
+		c, err := q.snapshot(res.Path, false)
 		if err != nil {
 			if gone(err) {
 				continue
@@ -120,7 +120,7 @@ func (s *syncer) home(token string) error {
 	for _, p := range old {
 		known[p.name] = p.token
 	}
-	home, err := s.h.store.Collection(s.path)
+	home, err := s.snapshot(s.path, false)
 	if err != nil {
 		return err
 	}

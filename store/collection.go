@@ -38,27 +38,32 @@ type Collection struct {
 // Collection returns a snapshot of the collection at path, up to date with its
 // folder. A lock is held until Collection returns, no longer: shared, or
 // exclusive if the journal has to be written. The error is fs.ErrNotExist,
-// ErrName, ErrKind if there is an object, ErrLocked, or one of the system's.
+// ErrName, ErrKind if there is an object, ErrLocked, that of ctx, or one of the
+// system's.
 //
 // What it costs does not grow with the number of objects, if nothing happened:
 // for edits in place it looks only in small collections, or after very long
 // (see Options.StatAge). That is right for whoever asks whether there is
 // something new, or for single objects.
-func (s *Store) Collection(path string) (*Collection, error) { return s.take(path, usual) }
+func (s *Store) Collection(ctx context.Context, path string) (*Collection, error) {
+	return s.take(ctx, path, usual)
+}
 
 // Listing is Collection for an answer about every object, which may look at
 // every object first: for edits in place.
-func (s *Store) Listing(path string) (*Collection, error) { return s.take(path, thorough) }
+func (s *Store) Listing(ctx context.Context, path string) (*Collection, error) {
+	return s.take(ctx, path, thorough)
+}
 
 // maxTakes is how often a snapshot is taken before the exclusive lock makes
 // sure that nothing of ours interferes.
 const maxTakes = 3
 
-func (s *Store) take(path string, e effort) (*Collection, error) {
+func (s *Store) take(ctx context.Context, path string, e effort) (*Collection, error) {
 	for range maxTakes {
-		c, d, err := s.snapshot(path, e)
+		c, d, err := s.snapshot(ctx, path, e)
 		if err == errOutdated {
-			return s.freshSnapshot(path, ours)
+			return s.freshSnapshot(ctx, path, ours)
 		}
 		if err != nil || d == noDir {
 			return c, err
@@ -79,14 +84,14 @@ func (s *Store) take(path string, e effort) (*Collection, error) {
 			break
 		}
 	}
-	return s.freshSnapshot(path, forced)
+	return s.freshSnapshot(ctx, path, forced)
 }
 
 // snapshot takes a snapshot without writing anything; errOutdated if the
 // journal is missing or not up to date. d is the journal's folder if a pass
 // over all objects is due, else noDir.
-func (s *Store) snapshot(path string, e effort) (c *Collection, d dir, err error) {
-	held, err := s.lock(context.Background(), unix.LOCK_SH)
+func (s *Store) snapshot(ctx context.Context, path string, e effort) (c *Collection, d dir, err error) {
+	held, err := s.lock(ctx, unix.LOCK_SH)
 	if err != nil {
 		return nil, noDir, err
 	}
@@ -190,8 +195,8 @@ func (c *Collection) withoutJournal() error {
 }
 
 // freshSnapshot brings the journal up to date and takes a snapshot.
-func (s *Store) freshSnapshot(path string, e effort) (*Collection, error) {
-	held, err := s.lock(context.Background(), unix.LOCK_EX)
+func (s *Store) freshSnapshot(ctx context.Context, path string, e effort) (*Collection, error) {
+	held, err := s.lock(ctx, unix.LOCK_EX)
 	inMemory := err != nil && (unwritable(err) || errors.Is(err, fs.ErrNotExist))
 	if err != nil && !inMemory {
 		return nil, err
@@ -230,7 +235,7 @@ func (c *Collection) heal() error {
 		c.j = c.live.j
 		return err
 	}
-	fresh, err := c.s.freshSnapshot(c.f.path, renewed)
+	fresh, err := c.s.freshSnapshot(context.Background(), c.f.path, renewed)
 	if err != nil {
 		return err
 	}

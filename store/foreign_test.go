@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -153,7 +154,7 @@ func TestEditInLargeCollection(t *testing.T) {
 	for i := range fewObjects + 1 {
 		fx.write(fmt.Sprint(i, ".ics"), event(fmt.Sprint(i), 0))
 	}
-	take := map[string]func(string) (*Collection, error){"Collection": fx.Store.Collection, "Listing": fx.Store.Listing}
+	take := map[string]func(context.Context, string) (*Collection, error){"Collection": fx.Store.Collection, "Listing": fx.Store.Listing}
 	token := fx.collection().SyncToken()
 	for i, step := range []struct {
 		how  string
@@ -169,7 +170,7 @@ func TestEditInLargeCollection(t *testing.T) {
 	} {
 		fx.idle(step.idle)
 		fx.write("7.ics", event("7", i+1))
-		c, err := take[step.how](calPath)
+		c, err := take[step.how](t.Context(), calPath)
 		fx.must(err)
 		if got := changes(t, c, token); (len(got) > 0) != step.seen {
 			t.Errorf("step %d: %s after %v: changes %v", i, step.how, step.idle, got)

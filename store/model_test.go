@@ -267,8 +267,15 @@ func TestUpdateTimesOut(t *testing.T) {
 		if err := other.Update(context.Background(), func(*Tx) error { return nil }); !errors.Is(err, ErrLocked) {
 			t.Errorf("second writer: %v", err)
 		}
-		if _, err := other.Collection(calPath); !errors.Is(err, ErrLocked) {
+		if _, err := other.Collection(context.Background(), calPath); !errors.Is(err, ErrLocked) {
 			t.Errorf("reader: %v", err)
+		}
+		gone, leave := context.WithCancel(context.Background())
+		leave()
+		for _, take := range []func(context.Context, string) (*Collection, error){fx.Store.Collection, fx.Store.Listing} {
+			if _, err := take(gone, calPath); !errors.Is(err, context.Canceled) {
+				t.Errorf("reader who has gone: %v", err)
+			}
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -100,7 +100,7 @@ func play(s *Store, role string) error {
 					return err
 				}
 			}
-			c, err := s.Collection(calPath)
+			c, err := s.Collection(context.Background(), calPath)
 			if err != nil {
 				return err
 			}
@@ -197,7 +197,7 @@ func playWrite(s *Store, seed int) error {
 
 // playRead lists the calendar: name and entity tag, then what it has for tokens.
 func playRead(s *Store) error {
-	c, err := s.Collection(calPath)
+	c, err := s.Collection(context.Background(), calPath)
 	if err != nil {
 		return err
 	}

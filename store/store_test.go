@@ -99,9 +99,14 @@ func (fx *fixture) collection() *Collection {
 	return c
 }
 
+// Collection is Store.Collection for who is ready to wait.
+func (fx *fixture) Collection(path string) (*Collection, error) {
+	return fx.Store.Collection(context.Background(), path)
+}
+
 // unsynced returns a snapshot if the journal as it lies there is up to date.
 func (fx *fixture) unsynced(path string) (*Collection, error) {
-	c, due, err := fx.snapshot(path, usual)
+	c, due, err := fx.snapshot(context.Background(), path, usual)
 	due.close()
 	return c, err
 }

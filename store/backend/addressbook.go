@@ -49,7 +49,7 @@ func (b *Backend) ListAddressBooks(ctx context.Context) ([]carddav.AddressBook, 
 // GetAddressBook returns the address book at path. 404 if there is none.
 func (b *Backend) GetAddressBook(ctx context.Context, path string) (*carddav.AddressBook, error) {
 	var ab carddav.AddressBook
-	err := b.collection(ctx, path, store.AddressBook, func(c *store.Collection) error {
+	err := b.collection(ctx, path, store.AddressBook, b.store.Collection, func(c *store.Collection) error {
 		ab = b.addressBook(c, b.need(ctx, c.Path(), true) != nil)
 		return nil
 	})
@@ -128,7 +128,7 @@ func fillCard(ao *carddav.AddressObject, req *carddav.AddressDataRequest, data [
 // go-webdav's PROPFIND has it) that is read off the index: Card is then nil. So
 // it is for an object that cannot be read.
 func (b *Backend) ListAddressObjects(ctx context.Context, path string, req *carddav.AddressDataRequest) (list []carddav.AddressObject, err error) {
-	err = b.collection(ctx, path, store.AddressBook, func(c *store.Collection) error {
+	err = b.collection(ctx, path, store.AddressBook, b.store.Listing, func(c *store.Collection) error {
 		light := req != nil && !req.AllProp && len(req.Props) == 0
 		var read reader
 		for rec := range c.Objects() {

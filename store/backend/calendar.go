@@ -81,7 +81,7 @@ func (b *Backend) members(ctx context.Context, kind store.Kind, f func(c *store.
 		return fail(err)
 	}
 	return b.reading(ctx, b.href(user, true), func(home string) error {
-		c, err := b.store.Collection(home)
+		c, err := b.store.Collection(ctx, home)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // it comes with the first calendar
 		}
@@ -91,7 +91,7 @@ func (b *Backend) members(ctx context.Context, kind store.Kind, f func(c *store.
 		defer c.Close()
 		for name, err := range c.Collections() {
 			if err == nil && b.allow(user, join(home, name), false) {
-				err = b.member(user, join(home, name), kind, f)
+				err = b.member(ctx, user, join(home, name), kind, f)
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 				return err
@@ -101,11 +101,11 @@ func (b *Backend) members(ctx context.Context, kind store.Kind, f func(c *store.
 	})
 }
 
-func (b *Backend) member(user, p string, kind store.Kind, f func(*store.Collection, bool)) error {
+func (b *Backend) member(ctx context.Context, user, p string, kind store.Kind, f func(*store.Collection, bool)) error {
 	if r, err := b.store.Resource(p); err != nil || r.Kind != kind {
 		return err
 	}
-	c, err := b.store.Collection(p)
+	c, err := b.store.Collection(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (b *Backend) member(user, p string, kind store.Kind, f func(*store.Collecti
 // GetCalendar returns the calendar at path. 404 if there is none.
 func (b *Backend) GetCalendar(ctx context.Context, path string) (*caldav.Calendar, error) {
 	var cal caldav.Calendar
-	err := b.collection(ctx, path, store.Calendar, func(c *store.Collection) error {
+	err := b.collection(ctx, path, store.Calendar, b.store.Collection, func(c *store.Collection) error {
 		cal = b.calendar(c, b.need(ctx, c.Path(), true) != nil)
 		return nil
 	})
@@ -127,10 +127,14 @@ func (b *Backend) GetCalendar(ctx context.Context, path string) (*caldav.Calenda
 	return &cal, nil
 }
 
+// snapshot is one of the store's ways to take a snapshot: its Collection, or its
+// Listing where every object is asked for.
+type snapshot func(ctx context.Context, path string) (*store.Collection, error)
+
 // collection calls f with a snapshot of the collection of a kind at a URL path.
-func (b *Backend) collection(ctx context.Context, path string, kind store.Kind, f func(c *store.Collection) error) error {
+func (b *Backend) collection(ctx context.Context, path string, kind store.Kind, take snapshot, f func(c *store.Collection) error) error {
 	return b.reading(ctx, path, func(p string) error {
-		c, err := b.store.Collection(p)
+		c, err := take(ctx, p)
 		if errors.Is(err, store.ErrKind) {
 			return refuse(http.StatusNotFound, "an object")
 		}
@@ -182,7 +186,7 @@ func (b *Backend) GetCalendarObject(ctx context.Context, path string, req *calda
 		}
 		var floating *caltime.Zone
 		if d.Expand != nil {
-			if floating, err = b.floatingOf(o.Path); err != nil {
+			if floating, err = b.floatingOf(ctx, o.Path); err != nil {
 				return err
 			}
 		}
@@ -302,9 +306,9 @@ func timeRange(start, end time.Time) *object.TimeRange {
 
 // floatingOf is the zone of floating times in the calendar that the object at p
 // is in.
-func (b *Backend) floatingOf(p string) (*caltime.Zone, error) {
+func (b *Backend) floatingOf(ctx context.Context, p string) (*caltime.Zone, error) {
 	collection, _ := split(p)
-	c, err := b.store.Collection(collection)
+	c, err := b.store.Collection(ctx, collection)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +339,7 @@ func floating(c *store.Collection) *caltime.Zone {
 // go-webdav's PROPFIND has it) that is read off the index: Data is then empty.
 // So it is for an object that cannot be read.
 func (b *Backend) ListCalendarObjects(ctx context.Context, path string, req *caldav.CalendarCompRequest) (list []caldav.CalendarObject, err error) {
-	err = b.collection(ctx, path, store.Calendar, func(c *store.Collection) error {
+	err = b.collection(ctx, path, store.Calendar, b.store.Listing, func(c *store.Collection) error {
 		d, err := calendarData(req)
 		if err != nil {
 			return err
@@ -479,10 +483,10 @@ func matches(f *object.CompFilter, data []byte, zone *caltime.Zone, zones *calti
 func (b *Backend) scope(ctx context.Context, path string, kind store.Kind, f func(c *store.Collection, only string) error) error {
 	return b.reading(ctx, path, func(p string) error {
 		only := ""
-		c, err := b.store.Collection(p)
+		c, err := b.store.Listing(ctx, p)
 		if errors.Is(err, store.ErrKind) {
 			p, only = split(p)
-			c, err = b.store.Collection(p)
+			c, err = b.store.Collection(ctx, p)
 		}
 		if err != nil {
 			return err

@@ -111,7 +111,7 @@ func (b *Backend) ReadDir(ctx context.Context, name string, recursive bool) (lis
 			return err
 		}
 		list = append(list, b.collectionInfo(r))
-		return b.readDir(user, p, recursive, &list)
+		return b.readDir(ctx, user, p, recursive, &list)
 	})
 	if err != nil {
 		return nil, err // never a part that looks whole
@@ -121,8 +121,8 @@ func (b *Backend) ReadDir(ctx context.Context, name string, recursive bool) (lis
 
 // readDir appends the members of a collection. The depth is bounded by
 // what a path in the store may have, beyond which none exists.
-func (b *Backend) readDir(user, p string, recursive bool, list *[]webdav.FileInfo) error {
-	c, err := b.store.Collection(p)
+func (b *Backend) readDir(ctx context.Context, user, p string, recursive bool, list *[]webdav.FileInfo) error {
+	c, err := b.store.Listing(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (b *Backend) readDir(user, p string, recursive bool, list *[]webdav.FileInf
 	for name, err := range c.Collections() {
 		at := join(p, name)
 		if err == nil {
-			err = b.readMember(user, at, recursive, list)
+			err = b.readMember(ctx, user, at, recursive, list)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return err
@@ -158,7 +158,7 @@ func (b *Backend) readDir(user, p string, recursive bool, list *[]webdav.FileInf
 	return nil
 }
 
-func (b *Backend) readMember(user, p string, recursive bool, list *[]webdav.FileInfo) error {
+func (b *Backend) readMember(ctx context.Context, user, p string, recursive bool, list *[]webdav.FileInfo) error {
 	if !b.allow(user, p, false) {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (b *Backend) readMember(user, p string, recursive bool, list *[]webdav.File
 	if !recursive {
 		return nil
 	}
-	return b.readDir(user, p, true, list)
+	return b.readDir(ctx, user, p, true, list)
 }
 
 func tooMany() error {
