@@ -26,6 +26,11 @@ all: build
 build:
 	$(GOBUILD) -o $(PROGRAM) .
 
+# For install: a program that is there is taken as it is, so that root needs
+# neither Go nor to write here.
+$(PROGRAM):
+	$(GOBUILD) -o $(PROGRAM) .
+
 # Builds, makes a folder with a calendar and an address book, and serves it
 # below the first super-server that this machine has.
 run: build
@@ -63,7 +68,7 @@ cross:
 # Puts the program's place into a unit or example.
 SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g'
 
-install: build
+install: $(PROGRAM)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 755 '$(PROGRAM)' '$(DESTDIR)$(BINDIR)/inetdav'
 	for n in 1 5 8; do for page in doc/*.$$n; do \

@@ -25,7 +25,7 @@ func TestSystemd(t *testing.T) {
 		t.Skip("booting a systemd needs root")
 	}
 	dest := t.TempDir()
-	cmd := exec.Command("make", "-o", "build", "install", "DESTDIR="+dest, "PREFIX=/usr/local", "PROGRAM="+programPath)
+	cmd := exec.Command("make", "install", "GO=false", "DESTDIR="+dest, "PREFIX=/usr/local", "PROGRAM="+programPath)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

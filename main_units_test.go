@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,8 +23,8 @@ func install(t *testing.T) string {
 		t.Skip("make is not installed")
 	}
 	prefix := filepath.Join(t.TempDir(), "usr")
-	// The program is there already: building it is not the question here.
-	cmd := exec.Command("make", "-o", "build", "install", "PREFIX="+prefix, "PROGRAM="+programPath)
+	// The program is there already: it is installed without Go.
+	cmd := exec.Command("make", "install", "GO=false", "PREFIX="+prefix, "PROGRAM="+programPath)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -93,7 +94,7 @@ func TestTry(t *testing.T) {
 			}
 			// A PATH on which there is no other super-server.
 			bin, temp := t.TempDir(), t.TempDir()
-			for _, tool := range []string{"sh", "awk", "cat", "date", "id", "kill", "mkdir", "mktemp", "pwd", "rm", "setsid", "chmod"} {
+			for _, tool := range []string{"sh", "awk", "cat", "date", "id", "kill", "mkdir", "mktemp", "pwd", "rm", "setsid", "sleep", "chmod"} {
 				if path := found([]string{tool}); path != nil {
 					os.Symlink(path[0], filepath.Join(bin, tool))
 				}
@@ -175,6 +176,27 @@ func TestTry(t *testing.T) {
 			waitFor(t, "its processes to end", func() bool { return processes(argument) == 0 })
 		})
 	}
+	t.Run("port in use", func(t *testing.T) {
+		if _, err := os.Stat("/proc/net/tcp"); err != nil {
+			t.Skip("no /proc/net/tcp")
+		}
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		temp := t.TempDir()
+		cmd := exec.Command("units/try")
+		cmd.Env = append(baseEnv(), "INETDAV="+programPath, "TMPDIR="+temp, "PORT="+port)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "port "+port+" is in use") || !strings.Contains(string(out), "PORT=") || strings.Contains(string(out), "http://") {
+			t.Errorf("%v, %q", err, out)
+		}
+		if left, _ := os.ReadDir(temp); len(left) > 0 {
+			t.Errorf("left %q", left)
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		script, err := os.ReadFile("units/try")
 		if err != nil {
