@@ -51,6 +51,19 @@ func BenchmarkPoll(b *testing.B) {
 	})
 }
 
+// BenchmarkIdlePoll is a poll after hours in which nobody asked for a list.
+func BenchmarkIdlePoll(b *testing.B) {
+	benchmark(b, func(b *testing.B, fx *fixture, _ int) {
+		fx.StatAge = StatAuto
+		for b.Loop() {
+			fx.idle(maxStatAge / 2)
+			c, err := fx.Collection(calPath)
+			fx.must(err)
+			c.Close()
+		}
+	})
+}
+
 func BenchmarkPass(b *testing.B) {
 	benchmark(b, func(b *testing.B, fx *fixture, n int) {
 		for b.Loop() {

@@ -74,7 +74,8 @@ func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (cre
 }
 
 // displacing runs do, which puts an object called name into f. A collection
-// that is there makes way, and comes back if do fails.
+// that is there makes way, and comes back if do fails; a crash in between leaves
+// it as a temporary folder.
 func (tx *Tx) displacing(f *folder, name string, do func() error) error {
 	st, err := f.stat(name)
 	if err != nil || !st.isDir() {
