@@ -43,6 +43,12 @@ var (
 	ErrMalformed = errors.New("malformed credentials")
 )
 
+// nobody is ErrCredentials where no user and password would be right.
+type nobody struct{}
+
+func (nobody) Error() string        { return "nobody can log in here" }
+func (nobody) Is(target error) bool { return target == ErrCredentials }
+
 // Severities of syslog (RFC 5424, 6.2.1), as Logf gets them.
 const (
 	levelError   = 3
@@ -60,6 +66,7 @@ type Authenticator struct {
 	Logf func(level int, format string, args ...any)
 
 	kind      string
+	unset     bool // nobody chose kind, and nobody was told so yet
 	realm     string
 	delay     time.Duration
 	lower     bool
@@ -87,6 +94,7 @@ type Authenticator struct {
 func NewAuthenticator(c *config.Config) (*Authenticator, error) {
 	a := &Authenticator{
 		kind:      c.String("auth", "type"),
+		unset:     c.Source("auth", "type") == "default",
 		realm:     c.String("auth", "realm"),
 		delay:     c.Duration("auth", "delay"),
 		lower:     c.Bool("auth", "lc_username"),
@@ -183,6 +191,10 @@ func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 	case !ok:
 		a.logf(levelInfo, "Refused unsafe username: %s", repr(login))
 	case a.kind == "denyall":
+		if a.unset {
+			a.unset = false
+			a.logf(levelWarning, "no [auth] type is set: nobody can log in")
+		}
 		ok = false
 	case a.kind == "htpasswd":
 		if ok, err = a.htpasswd(user, password); err != nil {
@@ -191,7 +203,11 @@ func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 	}
 	if !ok {
 		a.logf(levelWarning, "Failed login attempt from %s: %s (%s)", peer(r), repr(login), a.kind)
-		return "", a.refuse(r.Context())
+		err = a.refuse(r.Context())
+		if a.kind == "denyall" {
+			err = nobody{}
+		}
+		return "", err
 	}
 	if login == user {
 		a.logf(levelInfo, "Successful login: %s (%s)", repr(login), a.kind)
@@ -288,7 +304,12 @@ func (a *Authenticator) htpasswd(user, password string) (bool, error) {
 		return false, nil
 	}
 	if e.scheme == unknown {
-		a.logf(levelError, "%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", a.users.name, e.line)
+		if is := detect(e.digest); is != unknown {
+			a.logf(levelError, "%s: line %d: the entry is of kind %s, but [auth] htpasswd_encryption = %s allows no other (autodetect takes all)",
+				a.users.name, e.line, is, a.users.fixed)
+		} else {
+			a.logf(levelError, "%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", a.users.name, e.line)
+		}
 		verify(a.users.usual.scheme, a.users.usual.digest, password)
 		return false, nil
 	}

@@ -163,9 +163,13 @@ func TestHtpasswdEncryption(t *testing.T) {
 		for kind, digest := range digests {
 			text.WriteString(kind + ":" + digest + "\n")
 		}
-		a, _ := newAuthenticator(t, "--auth-type=htpasswd", "--auth-htpasswd-encryption="+encryption, "--auth-htpasswd-filename="+tempFile(t, text.String()))
+		a, logs := newAuthenticator(t, "--auth-type=htpasswd", "--auth-htpasswd-encryption="+encryption, "--auth-htpasswd-filename="+tempFile(t, text.String()))
 		for kind := range digests {
+			*logs = nil
 			_, err := a.Authenticate(login(kind, "secret"))
+			if encryption != "plain" && kind != encryption && !strings.Contains((*logs)[0], "the entry is of kind "+kind+", but [auth] htpasswd_encryption = "+encryption+" allows") {
+				t.Errorf("%s refuses %s: %q", encryption, kind, *logs)
+			}
 			if (err == nil) != (kind == encryption) {
 				t.Errorf("%s takes %s: %v", encryption, kind, err)
 			}
@@ -240,9 +244,23 @@ func TestNoneAndDenyall(t *testing.T) {
 	if user, err := a.Authenticate(login("u", "whatever")); user != "u" || err != nil {
 		t.Errorf("none: %q, %v", user, err)
 	}
-	a, _ = newAuthenticator(t)
-	if user, err := a.Authenticate(login("u", "whatever")); user != "" || !errors.Is(err, ErrCredentials) {
-		t.Errorf("denyall: %q, %v", user, err)
+	const unset = "no [auth] type is set"
+	for _, set := range []bool{false, true} {
+		args := []string{"--auth-type=denyall"}
+		if !set {
+			args = nil
+		}
+		var logs *logger
+		a, logs = newAuthenticator(t, args...)
+		for range 2 {
+			user, err := a.Authenticate(login("u", "whatever"))
+			if user != "" || !errors.Is(err, ErrCredentials) || strings.Contains(err.Error(), "wrong") {
+				t.Errorf("denyall: %q, %v", user, err)
+			}
+		}
+		if n := strings.Count(strings.Join(*logs, "\n"), unset); n != map[bool]int{false: 1}[set] {
+			t.Errorf("set is %v: told %d times: %q", set, n, *logs)
+		}
 	}
 	if user, err := a.Authenticate(request()); user != "" || err != nil {
 		t.Errorf("denyall without credentials: %q, %v", user, err)

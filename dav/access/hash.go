@@ -48,6 +48,11 @@ const (
 	schemes // how many there are
 )
 
+// String gives the value of [auth] htpasswd_encryption that allows the scheme.
+func (s scheme) String() string {
+	return [...]string{"unknown", "plain", "md5", "sha256", "sha512", "bcrypt", "argon2"}[s]
+}
+
 // detect says what kind of hash an entry of a users file is. What looks like
 // a hash but is none that we know is unknown, not plain: else the hash itself
 // would be the password.
@@ -131,12 +136,27 @@ func verify(s scheme, digest, password string) bool {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// bcryptKey cuts a password to the 72 bytes that bcrypt looks at, as Radicale does.
-func bcryptKey(password string) []byte { return []byte(password[:min(72, len(password))]) }
+// bcryptKey cuts a password to what bcrypt looks at, as Radicale does.
+func bcryptKey(password string) []byte { return []byte(password[:min(MaxBcrypt, len(password))]) }
+
+// MaxBcrypt is how many bytes of a password bcrypt looks at.
+const MaxBcrypt = 72
+
+// CheckScheme tells whether HashPassword knows a scheme.
+func CheckScheme(scheme string) error {
+	switch scheme {
+	case "", "bcrypt", "argon2id", "sha512-crypt", "sha256-crypt":
+		return nil
+	}
+	return errors.New("unknown scheme " + strconv.Quote(scheme) + ": there are bcrypt, argon2id, sha512-crypt and sha256-crypt")
+}
 
 // HashPassword writes a hash of the password for a users file, without a line
 // end. Schemes are bcrypt (also for ""), argon2id, sha512-crypt, sha256-crypt.
 func HashPassword(w io.Writer, scheme, password string) error {
+	if err := CheckScheme(scheme); err != nil {
+		return err
+	}
 	if password == "" || len(password) > MaxPassword || strings.IndexByte(password, 0) >= 0 {
 		return fmt.Errorf("a password has 1 to %d bytes and no NUL", MaxPassword)
 	}
@@ -167,8 +187,6 @@ func HashPassword(w io.Writer, scheme, password string) error {
 			id, kind = "6", sha512crypt
 		}
 		digest = "$" + id + "$rounds=" + strconv.Itoa(rounds) + "$" + salt + "$" + shaCrypt(kind, password, salt, rounds)
-	default:
-		return errors.New("unknown scheme " + strconv.Quote(scheme) + ": there are bcrypt, argon2id, sha512-crypt and sha256-crypt")
 	}
 	_, err := io.WriteString(w, digest)
 	return err
