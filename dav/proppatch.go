@@ -239,17 +239,16 @@ func (q *request) proppatch() (change, error) {
 		if err := p.instructions(root); err != nil {
 			return answer{}, err
 		}
-		if !p.bad {
-			if p.kind&kCollection != 0 && !slices.Equal(before, p.props) {
-				if err := tx.SetProps(q.path, p.props); err != nil {
-					return answer{}, err
-				}
-			}
-			if !slices.Equal(beforeRich, p.rich) {
-				if err := tx.SetObjectProps(q.path, p.rich); err != nil {
-					return answer{}, err
-				}
-			}
+		changed := !slices.Equal(before, p.props) || !slices.Equal(beforeRich, p.rich)
+		switch {
+		case p.bad || !changed:
+		case p.kind&kCollection != 0:
+			err = tx.SetAllProps(q.path, p.props, p.rich)
+		default:
+			err = tx.SetObjectProps(q.path, p.rich)
+		}
+		if err != nil {
+			return answer{}, err
 		}
 		return answer{body: func(q *request) error {
 			m := q.newMultistatus()
