@@ -23,7 +23,7 @@ func (q *request) copyMove(move bool) (change, error) {
 		return nil, err
 	}
 	if move {
-		if err := q.mayRemove(); err != nil {
+		if err := q.mayRemove(q.res); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +56,7 @@ func (q *request) copyMove(move bool) (change, error) {
 		if err := q.currentCondition(tx); err != nil {
 			return answer{}, err
 		}
-		replaced, err := q.destinationReady(tx, to, move, overwrite)
+		replaced, err := q.destinationReady(tx, to, move, overwrite, depth > 0)
 		if err != nil {
 			return answer{}, err
 		}
@@ -112,7 +112,7 @@ func (q *request) mayArrive(to string) error {
 // destinationReady checks, under the lock, that the resource fits where it is
 // to go (RFC 4918, 9.8.5 and 9.9.4; RFC 4791, 5.3.2.1; RFC 6352, 6.3.2.1), and
 // says whether something there will be replaced.
-func (q *request) destinationReady(tx *store.Tx, to string, move, overwrite bool) (replaced bool, err error) {
+func (q *request) destinationReady(tx *store.Tx, to string, move, overwrite, deep bool) (replaced bool, err error) {
 	from, err := tx.Resource(q.path)
 	if err != nil {
 		return false, err
@@ -131,6 +131,19 @@ func (q *request) destinationReady(tx *store.Tx, to string, move, overwrite bool
 	replaced = err == nil
 	if replaced && !overwrite {
 		return replaced, refuse(http.StatusPreconditionFailed, "Overwrite: F")
+	}
+	arriving := from
+	arriving.Path = to
+	if from.Kind == store.Object {
+		arriving.In = in.Kind
+	}
+	if err := q.mayTransfer(tx, from, arriving, move, deep); err != nil {
+		return replaced, err
+	}
+	if replaced {
+		if err := q.mayReplaceTree(tx, there); err != nil {
+			return replaced, err
+		}
 	}
 	k := kindOf(in)
 	if from.Kind.IsCollection() {

@@ -2,7 +2,6 @@ package dav
 
 import (
 	"net/http"
-	"strings"
 
 	"inetdav/store"
 )
@@ -10,7 +9,7 @@ import (
 // delete is RFC 4918, 9.6: an object, or a collection with all that is in it,
 // whatever its Depth says: there are clients that send 0 and mean infinity.
 func (q *request) delete() (change, error) {
-	if err := q.mayRemove(); err != nil {
+	if err := q.mayRemove(q.res); err != nil {
 		return nil, err
 	}
 	if err := q.noBody(); err != nil {
@@ -20,28 +19,18 @@ func (q *request) delete() (change, error) {
 		if err := q.currentCondition(tx); err != nil {
 			return answer{}, err
 		}
-		if err := tx.Delete(q.path); err != nil {
+		res, err := tx.Resource(q.path)
+		if err == nil {
+			err = q.mayRemoveTree(tx, res)
+		}
+		if err == nil {
+			err = tx.Delete(q.path)
+		}
+		if err != nil {
 			return answer{}, err
 		}
 		return answer{status: http.StatusNoContent}, nil
 	}, nil
-}
-
-// mayRemove checks the right to take the resource away from where it is.
-func (q *request) mayRemove() error {
-	if q.path == "" {
-		return refuse(http.StatusForbidden, "the root stays")
-	}
-	if err := q.need(q.res, mayWrite); err != nil {
-		return err
-	}
-	if q.kind()&kTagged != 0 {
-		letters := q.h.rights.Letters(q.user, q.path)
-		if q.h.permitDelete && strings.Contains(letters, "d") || !q.h.permitDelete && !strings.Contains(letters, "D") {
-			return refuse(http.StatusForbidden, "[rights] permit_delete_collection")
-		}
-	}
-	return nil
 }
 
 // currentCondition evaluates the preconditions on the resource of the request

@@ -386,11 +386,10 @@ func (q *request) putCollection(asked *kind) (change, error) {
 		k = *asked
 	}
 	if asked == nil {
-		letters := q.h.rights.Letters(q.user, q.path)
 		if err := q.need(q.res, mayWrite); err != nil {
 			return nil, err
 		}
-		if q.h.permitOver && strings.Contains(letters, "o") || !q.h.permitOver && !strings.Contains(letters, "O") {
+		if !q.permitted(q.h.permitOver, 'o', q.path) {
 			return nil, refuse(http.StatusForbidden, "[rights] permit_overwrite_collection")
 		}
 	} else if err := q.mayMake(k); err != nil {
