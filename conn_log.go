@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -171,6 +172,33 @@ func (s *sink) Logf(level int, format string, args ...any) {
 		if s.dialSyslog(s.path) == nil {
 			writeAll(s.fd, line)
 		}
+	}
+}
+
+// unrepeated is a sink for what may go wrong again and again for one reason: it
+// leaves out what it has logged before. Not for what peers do, which somebody
+// may want to count.
+type unrepeated struct {
+	sink *sink
+	mu   sync.Mutex
+	said [16]string // the last ones; one reason seldom makes more
+	next int
+}
+
+func (u *unrepeated) Logf(level int, format string, args ...any) {
+	if level > u.sink.level {
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	u.mu.Lock()
+	known := slices.Contains(u.said[:], text)
+	if !known {
+		u.said[u.next%len(u.said)] = text
+		u.next++
+	}
+	u.mu.Unlock()
+	if !known {
+		u.sink.Logf(level, "%s", text)
 	}
 }
 

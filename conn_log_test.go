@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestAppendPrintable(t *testing.T) {
@@ -39,6 +41,25 @@ func TestAppendPrintable(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+func TestUnrepeated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	s, err := openSink(path, levelInfo, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(s.fd)
+	u := &unrepeated{sink: s}
+	for range 3 {
+		u.Logf(levelWarning, "read-only: %s", "a")
+		u.Logf(levelWarning, "read-only: %s", "b")
+		u.Logf(levelDebug, "too fine")
+	}
+	b, _ := os.ReadFile(path)
+	if strings.Count(string(b), "\n") != 2 || strings.Count(string(b), "read-only: a") != 1 || strings.Count(string(b), "read-only: b") != 1 {
+		t.Errorf("logged %q", b)
+	}
 }
 
 func FuzzAppendPrintable(f *testing.F) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -177,8 +178,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.conn.SetReadDeadline(time.Now().Add(g.body))
 	}
 
+	if g.logs.level >= levelDebug {
+		began := time.Now()
+		// As the client said them: the handler may change the request.
+		method, path := r.Method, r.URL.Path
+		user, _, _ := r.BasicAuth()
+		defer func() { g.logRequest(method, path, user, time.Since(began)) }()
+	}
 	defer g.recoverPanic(r)
 	g.handler.ServeHTTP(&g.out, r)
+	g.out.whole = true
 
 	// What is left of the answer, and of the body, which http.Server reads a
 	// little further to keep the connection.
@@ -190,6 +199,19 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hasBody && g.in.err != io.EOF:
 		g.conn.SetReadDeadline(now) // it will not become better
 	}
+}
+
+// logRequest says what became of a request. user is who the client says he is:
+// whether he is believed shows in the status.
+func (g *guard) logRequest(method, path, user string, took time.Duration) {
+	status := "broken off"
+	switch {
+	case g.out.whole && g.out.status == 0:
+		status = "200"
+	case g.out.whole:
+		status = strconv.Itoa(g.out.status)
+	}
+	g.logs.Logf(levelDebug, "%s %q by %q: %s, %d bytes, %d ms", method, path, user, status, g.out.moved, took.Milliseconds())
 }
 
 // maxStack bounds the lines of a stack trace in the log.
@@ -272,6 +294,15 @@ type pacedWriter struct {
 	http.ResponseWriter
 	conn net.Conn
 	pace
+	status int  // of the answer; 0 before it is said
+	whole  bool // the handler came to its end
+}
+
+func (w *pacedWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap serves http.ResponseController.

@@ -16,9 +16,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"inetdav/dav"
 	"inetdav/dav/access"
@@ -42,6 +47,7 @@ func commands() []command {
 		{"", "[OPTION...]", "serve the connection on fd 3 (systemd) or fd 0 (inetd)", serve},
 		{"hash-password", "[-s SCHEME] [USER]", "read a password, print its line for the users file", hashPassword},
 		{"verify", "[OPTION...]", "check the storage folder, name each defect", verify},
+		{"check-config", "[OPTION...]", "check the configuration and that its files can be used", checkConfig},
 		{"version", "", "print the version", printVersion},
 		{"help", "", "print this", printHelp},
 	}
@@ -52,23 +58,45 @@ func main() {
 }
 
 func dispatch(args []string) int {
-	if len(args) > 0 {
-		name := args[0]
-		switch name {
-		case "-h", "--help":
-			name = "help"
-		case "--version":
-			name = "version"
-		case "--verify-storage": // Radicale's
-			name = "verify"
+	for i, arg := range args {
+		run := commandOf(arg)
+		if run == nil {
+			continue
 		}
-		for _, c := range commands() {
-			if name != "" && c.name == name {
-				return c.run(args[1:])
+		if i > 0 {
+			// Behind options: where it is not the value of one of them.
+			_, rest, _, err := config.Load(args, os.Getenv)
+			if err != nil || len(rest) == 0 || rest[0] != arg {
+				continue
 			}
 		}
+		args = slices.Delete(slices.Clone(args), i, i+1)
+		if slices.Contains(args, "-h") || slices.Contains(args, "--help") {
+			return printHelp(nil)
+		}
+		return run(args)
 	}
 	return serve(args)
+}
+
+// commandOf gives what runs the command that an argument names, or nil.
+func commandOf(name string) func(args []string) int {
+	switch name {
+	case "":
+		return nil
+	case "-h", "--help":
+		name = "help"
+	case "-V", "--version":
+		name = "version"
+	case "--verify-storage": // Radicale's
+		name = "verify"
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return c.run
+		}
+	}
+	return nil
 }
 
 // gcPercent makes the collector start at 2 MB of heap instead of 4: what a
@@ -91,6 +119,9 @@ func serve(args []string) int {
 	if err != nil {
 		return refuse(nil, err)
 	}
+	if len(rest) > 0 && !strings.HasPrefix(rest[0], "-") && refused != nil && !isNull(2) {
+		return misused("unknown command %q", rest[0]) // a person's, no super-server's
+	}
 	if len(rest) > 0 {
 		return refuse(logs, fmt.Errorf("unknown argument %q (try `inetdav help`)", rest[0]))
 	}
@@ -101,33 +132,62 @@ func serve(args []string) int {
 		logs.Logf(levelWarning, "%s", w)
 	}
 
-	tlsConfig, err := loadTLS(c, logs)
-	if err != nil {
-		return refuse(logs, err)
-	}
-	auth, err := access.NewAuthenticator(c)
-	if err != nil {
-		return refuse(logs, err)
-	}
-	auth.Logf = logs.Logf
-	rights, err := access.NewRights(c)
-	if err != nil {
-		return refuse(logs, err)
-	}
-	options, err := storeOptions(c, logs)
-	if err != nil {
-		return refuse(logs, err)
-	}
-	folder, err := store.Open(options)
-	if err != nil {
-		return refuse(logs, err)
-	}
-	handler, err := dav.New(dav.Options{Store: folder, Auth: auth, Rights: rights, Config: c, Logf: logs.Logf, Version: version})
+	handler, tlsConfig, err := open(c, logs, store.Open)
 	if err != nil {
 		return refuse(logs, err)
 	}
 	serveHTTP(conn, handler, loadLimits(c), tlsConfig, logs)
 	return exitDone
+}
+
+// open opens what serving needs, the folder with openStore; tlsConfig is nil
+// when the connection is plain. What will not work as it may have been meant is
+// said in the log.
+func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.Store, error)) (handler http.Handler, tlsConfig *tls.Config, err error) {
+	if names := idleOptions(c); names != "" {
+		logs.Logf(levelInfo, "no effect here: %s (addresses and numbers of connections are the super-server's business: see radicale.socket)", names)
+	}
+	if tlsConfig, err = loadTLS(c, logs); err != nil {
+		return nil, nil, err
+	}
+	auth, err := access.NewAuthenticator(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	auth.Logf = logs.Logf
+	rights, err := access.NewRights(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := storeOptions(c, logs)
+	if err != nil {
+		return nil, nil, err
+	}
+	var st unix.Stat_t
+	if os.Geteuid() == 0 && unix.Stat(options.Folder, &st) == nil && st.Uid != 0 {
+		logs.Logf(levelWarning, "running as root, but %s belongs to user %d, who will not be able to use what is made now: have the super-server start inetdav as that user", options.Folder, st.Uid)
+	}
+	folder, err := openStore(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	handler, err = dav.New(dav.Options{Store: folder, Auth: auth, Rights: rights, Config: c, Logf: logs.Logf, Version: version})
+	return handler, tlsConfig, err
+}
+
+// idleOptions names the options of Radicale that are set and do nothing here,
+// of those that change what a user sees.
+func idleOptions(c *config.Config) string {
+	var names []string
+	for _, o := range [...][2]string{
+		{"server", "hosts"}, {"server", "max_connections"}, {"server", "timeout"},
+		{"group", "type"}, {"storage", "predefined_collections"}, {"sharing", "type"}, {"hook", "type"}, {"web", "type"},
+	} {
+		if value := c.String(o[0], o[1]); c.Source(o[0], o[1]) != "default" && value != "none" && value != "" {
+			names = append(names, "["+o[0]+"] "+o[1])
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // refuse says where an administrator sees it why this process cannot serve: in

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -54,9 +56,46 @@ func verify(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	if defects > 0 {
-		return fail(fmt.Errorf("%d defects in %s", defects, options.Folder))
+	switch defects {
+	case 0:
+		fmt.Printf("no defects in %s\n", options.Folder)
+		return exitDone
+	case 1:
+		return fail(fmt.Errorf("1 defect in %s", options.Folder))
 	}
+	return fail(fmt.Errorf("%d defects in %s", defects, options.Folder))
+}
+
+// checkConfig says what is wrong with the configuration. It opens what serving
+// would open, as the user who runs it, and makes nothing.
+func checkConfig(args []string) int {
+	c, rest, warnings, err := config.Load(args, os.Getenv)
+	if err != nil {
+		return fail(err)
+	}
+	if len(rest) > 0 {
+		return misused("unknown argument %q", rest[0])
+	}
+	logs := &sink{level: levelInfo, fd: 2}
+	for _, w := range warnings {
+		logs.Logf(levelWarning, "%s", w)
+	}
+	if c.Source("auth", "type") == "default" {
+		logs.Logf(levelWarning, "no [auth] type is set: nobody can log in")
+	}
+	_, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
+		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
+			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {
+				return nil, fmt.Errorf("[storage] filesystem_folder: %s: %w", dir, err)
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println("the configuration can be served")
 	return exitDone
 }
 
@@ -69,7 +108,7 @@ func storeOptions(c *config.Config, logs *sink) (store.Options, error) {
 		FolderUmask:     -1,
 		StatAge:         store.StatAuto,
 		MaxObject:       c.Int("server", "max_resource_size"),
-		Logf:            logs.Logf,
+		Logf:            (&unrepeated{sink: logs}).Logf,
 	}
 	if text := c.String("storage", "folder_umask"); text != "" {
 		umask, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 9)
@@ -115,6 +154,10 @@ func hashPassword(args []string) int {
 		return misused("hash-password: %q cannot be a user's name", user)
 	}
 
+	if err := access.CheckScheme(scheme); err != nil {
+		return misused("hash-password: %v", err)
+	}
+
 	in := bufio.NewReader(io.LimitReader(os.Stdin, 2*maxTyped))
 	password, err := askPassword(in, "Password: ")
 	if err == nil && isTerminal(0) {
@@ -128,6 +171,9 @@ func hashPassword(args []string) int {
 	}
 	if err != nil {
 		return fail(err)
+	}
+	if (scheme == "" || scheme == "bcrypt") && len(password) > access.MaxBcrypt {
+		fmt.Fprintf(os.Stderr, "inetdav: of these %d bytes bcrypt reads the first %d only; -s argon2id reads all\n", len(password), access.MaxBcrypt)
 	}
 	var line bytes.Buffer
 	if user != "" {

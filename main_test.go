@@ -24,7 +24,7 @@ import (
 )
 
 func TestVersionCommand(t *testing.T) {
-	for _, name := range []string{"version", "--version"} {
+	for _, name := range []string{"version", "--version", "-V"} {
 		out, errs, code := run(t, "", name)
 		if code != 0 || errs != "" || !regexp.MustCompile(`^inetdav test \(go1\.\S+ \w+/\w+\)\n$`).MatchString(out) {
 			t.Errorf("%s: %q %q %d", name, out, errs, code)
@@ -33,8 +33,8 @@ func TestVersionCommand(t *testing.T) {
 }
 
 func TestHelpCommand(t *testing.T) {
-	for _, name := range []string{"help", "--help", "-h"} {
-		out, errs, code := run(t, "", name)
+	for _, name := range []string{"help", "--help", "-h", "verify --help", "hash-password -h", "--config= verify --help", "--config= --help"} {
+		out, errs, code := run(t, "", strings.Fields(name)...)
 		if code != 0 || errs != "" {
 			t.Errorf("%s: %q %d", name, errs, code)
 		}
@@ -105,7 +105,7 @@ func TestMisuse(t *testing.T) {
 		{"", []string{"hash-password"}, exitFailed, "no password"},
 		{"\n", []string{"hash-password"}, exitFailed, "no password"},
 		{strings.Repeat("x", 10000), []string{"hash-password"}, exitFailed, "too long"},
-		{"x\n", []string{"hash-password", "-s", "rot13"}, exitFailed, "rot13"},
+		{"", []string{"hash-password", "-s", "rot13"}, exitUsage, "rot13"}, // before it asks
 		{"x\n", []string{"hash-password", "a", "b"}, exitUsage, `unexpected argument "b"`},
 		{"x\n", []string{"hash-password", "a:b"}, exitUsage, "cannot be a user's name"},
 		{"x\n", []string{"hash-password", "a/b"}, exitUsage, "cannot be a user's name"},
@@ -114,7 +114,15 @@ func TestMisuse(t *testing.T) {
 		{"", []string{"verify", "x"}, exitUsage, `unknown argument "x"`},
 		{"", []string{"verify", "--config=/nonexistent/config"}, exitUsage, "/nonexistent/config"},
 		{"", []string{"verify", "--config=", "--storage-filesystem-folder=/nonexistent/f"}, exitFailed, "/nonexistent/f"},
-		{"", []string{"frobnicate"}, exitRefused, `unknown argument "frobnicate"`},
+		{"", []string{"verify", "--frob"}, exitUsage, `unknown argument "--frob"`},
+		{"", []string{"frobnicate"}, exitUsage, `unknown command "frobnicate"`},
+		{"", []string{"--config=", "frobnicate"}, exitUsage, `unknown command "frobnicate"`},
+		{"", []string{"--config=/nonexistent/config", "check-config"}, exitRefused, "/nonexistent/config"},
+		{"", []string{"check-config", "--config=/nonexistent/config"}, exitFailed, "/nonexistent/config"},
+		{"", []string{"check-config", "--config=", "x"}, exitUsage, `unknown argument "x"`},
+		{"", []string{"check-config", "--config=", "--auth-type=ldap"}, exitFailed, "ldap"},
+		{"", []string{"check-config", "--config=", "--auth-type=none", "--rights-type=from_file", "--rights-file=/nonexistent/r"}, exitFailed, "/nonexistent/r"},
+		{"", []string{"check-config", "--config=", "--auth-type=none", "--storage-filesystem-folder=/nonexistent/f"}, exitFailed, "/nonexistent/f"},
 		{"", []string{"--config=", "--frob"}, exitRefused, `unknown argument "--frob"`},
 	}
 	for _, test := range tests {
@@ -135,17 +143,111 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	os.WriteFile(filepath.Join(home, ".Radicale.props"), []byte(`{"tag": "VCALENDAR"}`), 0o600)
 	args := []string{"verify", "--config=", "--storage-filesystem-folder=" + folder}
-	if out, errs, code := run(t, "", args...); code != 0 {
+	if out, errs, code := run(t, "", args...); code != 0 || out != "no defects in "+folder+"\n" {
 		t.Errorf("a good folder: %q %q %d", out, errs, code)
+	}
+	if out, errs, code := run(t, "", args[1], args[2], "verify"); code != 0 || out != "no defects in "+folder+"\n" {
+		t.Errorf("behind options: %q %q %d", out, errs, code)
 	}
 	os.WriteFile(filepath.Join(home, "broken.ics"), []byte("BEGIN:VCALENDAR\nnonsense"), 0o600)
 	out, errs, code := run(t, "", args...)
-	if code != exitFailed || !strings.Contains(out, "broken.ics") || !strings.Contains(errs, "1 defects") {
+	if code != exitFailed || !strings.Contains(out, "broken.ics") || !strings.Contains(errs, "1 defect in ") {
 		t.Errorf("a broken object: %q %q %d", out, errs, code)
 	}
 	args[0] = "--verify-storage"
 	if _, _, code := run(t, "", args...); code != exitFailed {
 		t.Errorf("as Radicale's option: %d", code)
+	}
+}
+
+// A password that bcrypt would cut is hashed, with a warning.
+func TestHashPasswordLength(t *testing.T) {
+	for _, test := range []struct {
+		length int
+		args   []string
+		warned bool
+	}{
+		{72, nil, false},
+		{73, nil, true},
+		{73, []string{"-s", "argon2id"}, false},
+	} {
+		out, errs, code := run(t, strings.Repeat("x", test.length)+"\n", append([]string{"hash-password"}, test.args...)...)
+		if code != 0 || !strings.HasPrefix(out, "$") || strings.Contains(errs, "first 72") != test.warned {
+			t.Errorf("%v: %q %q %d", test, out, errs, code)
+		}
+	}
+}
+
+func TestCheckConfigCommand(t *testing.T) {
+	folder := t.TempDir()
+	args := []string{"check-config", "--config=", "--storage-filesystem-folder=" + folder}
+	out, errs, code := run(t, "", append(args, "--auth-type=none")...)
+	if code != 0 || out == "" || errs != "" {
+		t.Errorf("a good one: %q %q %d", out, errs, code)
+	}
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("made %q", left)
+	}
+	conf := filepath.Join(t.TempDir(), "config")
+	os.WriteFile(conf, []byte("[server]\nhosts = 0.0.0.0:5232\nmax_connections = 20\nfrob = 1\n[web]\ntype = none\n"), 0o600)
+	args[1] = "--config=" + conf
+	_, errs, code = run(t, "", args...)
+	for _, want := range []string{"unknown option [server] frob", "no [auth] type is set", "no effect here: [server] hosts, [server] max_connections (", "radicale.socket"} {
+		if code != 0 || !strings.Contains(errs, want) {
+			t.Errorf("%q is not in %q, %d", want, errs, code)
+		}
+	}
+}
+
+// Who runs it as root on somebody else's folder is told.
+func TestRootWarning(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	for owner, want := range map[int]int{0: 0, 12345: 1} {
+		s := startServer(t)
+		if err := os.Mkdir(s.Folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(s.Folder, owner, -1); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			get(t, s, ".well-known/caldav")
+		}
+		if n := strings.Count(s.Log(), "running as root, but "+s.Folder+" belongs to user 12345"); n != want {
+			t.Errorf("owner %d: told %d times, want %d", owner, n, want)
+		}
+	}
+}
+
+// At level debug there is a line for each request.
+func TestRequestLog(t *testing.T) {
+	s := startServer(t)
+	c := s.dial()
+	io.WriteString(c, "PROPFIND /u/ HTTP/1.1\r\nHost: h\r\nDepth: 0\r\nAuthorization: Basic dTp4\r\n\r\nGET /u/x%0A HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+	r := bufio.NewReader(c)
+	status, body := readAnswer(t, r)
+	if status != 207 {
+		t.Fatal(status)
+	}
+	other, _ := readAnswer(t, r)
+	s.waitExit()
+	for _, want := range []string{
+		fmt.Sprintf(`PROPFIND "/u/" by "u": 207, %d bytes, `, len(body)),
+		fmt.Sprintf(`GET "/u/x\n" by "": %d, `, other),
+	} {
+		if strings.Count(s.Log(), "[DEBUG] "+want) != 1 {
+			t.Errorf("%q is not in the log", want)
+		}
+	}
+	quiet := startServer(t, "--logging-level=info")
+	c = quiet.dial()
+	io.WriteString(c, "OPTIONS / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+	readAnswer(t, bufio.NewReader(c))
+	quiet.waitExit()
+	if strings.Contains(quiet.Log(), "OPTIONS") {
+		t.Errorf("at level info: %q", quiet.Log())
 	}
 }
 
