@@ -243,7 +243,7 @@ func (q *request) proppatch() (change, error) {
 		switch {
 		case p.bad || !changed:
 		case p.kind&kCollection != 0:
-			err = tx.SetAllProps(q.path, p.props, p.rich)
+			err = tx.SetProps(q.path, p.props, p.rich)
 		default:
 			err = tx.SetObjectProps(q.path, p.rich)
 		}

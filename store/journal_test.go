@@ -37,7 +37,7 @@ func withHistory(t testing.TB) *fixture {
 	fx.put("o05.ics", 100) // the same again: a refresh
 	fx.put("new.ics", 100)
 	remove("o07.ics")
-	fx.update(func(tx *Tx) error { return tx.SetProps(calPath, Props{{"tag", "VCALENDAR"}}) })
+	fx.update(func(tx *Tx) error { return tx.SetProps(calPath, Props{{"tag", "VCALENDAR"}}, nil) })
 	fx.put("o09.ics", 100)
 	return fx
 }

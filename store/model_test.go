@@ -170,7 +170,7 @@ func runModel(t *testing.T, seed uint64, change func(*Options)) {
 			}
 		case 12:
 			fx.update(func(tx *Tx) error {
-				return tx.SetProps(calPath, Props{{"D:displayname", fmt.Sprint(step)}, {"tag", "VCALENDAR"}})
+				return tx.SetProps(calPath, Props{{"D:displayname", fmt.Sprint(step)}, {"tag", "VCALENDAR"}}, nil)
 			})
 		case 13:
 			if rnd.IntN(5) == 0 {

@@ -25,7 +25,7 @@ func (tx *Tx) parent(path string) (*folder, string, error) {
 }
 
 // Mkcol makes a collection with the properties p and, beside them, those which
-// are more than text (see Tx.SetAllProps). fs.ErrExist if there is something at
+// are more than text (see Tx.SetProps). fs.ErrExist if there is something at
 // path, fs.ErrNotExist if there is no collection to hold it.
 func (tx *Tx) Mkcol(path string, p, rich Props) error {
 	f, name, err := tx.parent(path)

@@ -4,17 +4,10 @@ import "slices"
 
 // This file is what a Tx does with properties.
 
-// SetProps replaces the properties of the collection at path.
-func (tx *Tx) SetProps(path string, p Props) error {
-	err := tx.changeCollection(path, func(f *folder) error { return f.writeProps(p) })
-	tx.forget(path) // its kind may be another now
-	return err
-}
-
-// SetAllProps replaces the properties of the collection at path and, beside
+// SetProps replaces the properties of the collection at path and, beside
 // them, those which are more than text (see Collection.ObjectProps): both or
 // neither. ErrTooLarge if either do not fit into their file.
-func (tx *Tx) SetAllProps(path string, p, rich Props) error {
+func (tx *Tx) SetProps(path string, p, rich Props) error {
 	err := tx.changeCollection(path, func(f *folder) error { return tx.s.writeAllProps(f, p, rich) })
 	tx.forget(path) // its kind may be another now
 	return err

@@ -67,16 +67,16 @@ func TestChanges(t *testing.T) {
 			return tx.Mkcol("user/new", calendar, Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}})
 		}, isErr(ErrTooLarge), nil, []string{"user/new"}},
 		{"set all properties", func(tx *Tx) error {
-			return tx.SetAllProps("user", calendar, Props{{"{u:}x", "<x/>"}})
+			return tx.SetProps("user", calendar, Props{{"{u:}x", "<x/>"}})
 		}, ok, []string{"user/.Radicale.props", "user/.inetdav.props"}, nil},
 		{"set all properties, of which some do not fit", func(tx *Tx) error {
-			return tx.SetAllProps("user", calendar, Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}})
+			return tx.SetProps("user", calendar, Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}})
 		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
 		{"set all properties, of which others do not fit", func(tx *Tx) error {
-			return tx.SetAllProps("user", Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}}, Props{{"{u:}x", "<x/>"}})
+			return tx.SetProps("user", Props{{"{u:}x", strings.Repeat("ü", maxProps/6)}}, Props{{"{u:}x", "<x/>"}})
 		}, isErr(ErrTooLarge), nil, []string{"user/.Radicale.props", "user/.inetdav.props"}},
 		{"set all properties of an object", func(tx *Tx) error {
-			return tx.SetAllProps("user/cal/a.ics", nil, nil)
+			return tx.SetProps("user/cal/a.ics", nil, nil)
 		}, isErr(ErrKind), nil, []string{"user/cal/.inetdav.props"}},
 		{"delete an object", func(tx *Tx) error { return tx.Delete("user/cal/a.ics") }, ok, []string{"user/cal/b.ics"}, []string{"user/cal/a.ics"}},
 		{"delete a collection", func(tx *Tx) error { return tx.Delete(calPath) }, ok, []string{"user/book"}, []string{calPath}},
@@ -105,10 +105,10 @@ func TestChanges(t *testing.T) {
 		{"copy a home", func(tx *Tx) error { return tx.Copy("user", "user2", true) }, ok, []string{"user2/cal/a.ics", "user2/book/c.vcf"}, nil},
 		{"copy a collection into itself", func(tx *Tx) error { return tx.Copy("user", "user/cal/x", true) }, isErr(ErrKind), nil, []string{"user/cal/x"}},
 		{"copy an object into the address book", func(tx *Tx) error { return tx.Copy("user/cal/a.ics", "user/book/a.ics", true) }, ok, []string{"user/book/a.ics"}, nil},
-		{"set properties", func(tx *Tx) error { return tx.SetProps("user", Props{{"D:displayname", "x"}}) }, ok, []string{"user/.Radicale.props"}, []string{"user/.Radicale.cache"}},
+		{"set properties", func(tx *Tx) error { return tx.SetProps("user", Props{{"D:displayname", "x"}}, nil) }, ok, []string{"user/.Radicale.props"}, []string{"user/.Radicale.cache"}},
 		{"set dead properties of a home", func(tx *Tx) error { return tx.SetObjectProps("user", Props{{"{u:}x", "<x/>"}}) }, ok, []string{"user/.inetdav.props"}, nil},
-		{"set properties of nothing", func(tx *Tx) error { return tx.SetProps("user/no", nil) }, isErr(fs.ErrNotExist), nil, nil},
-		{"set properties of an object", func(tx *Tx) error { return tx.SetProps("user/cal/a.ics", nil) }, isErr(ErrKind), nil, nil},
+		{"set properties of nothing", func(tx *Tx) error { return tx.SetProps("user/no", nil, nil) }, isErr(fs.ErrNotExist), nil, nil},
+		{"set properties of an object", func(tx *Tx) error { return tx.SetProps("user/cal/a.ics", nil, nil) }, isErr(ErrKind), nil, nil},
 	}
 	for _, cache := range []bool{false, true} {
 		for _, test := range tests {
@@ -197,7 +197,7 @@ func TestJournalFollowsChanges(t *testing.T) {
 		{func(tx *Tx) error { return tx.Move("user/cal/a.ics", "user/cal/c.ics") }, []string{"+c.ics", "-a.ics"}},
 		{func(tx *Tx) error { return tx.Move("user/cal/c.ics", "user/other/c.ics") }, []string{"-a.ics", "-c.ics"}},
 		{func(tx *Tx) error { return tx.Copy("user/other/c.ics", "user/cal/d.ics", true) }, []string{"-a.ics", "-c.ics", "+d.ics"}},
-		{func(tx *Tx) error { return tx.SetProps(calPath, Props{{"D:x", "y"}, {"tag", "VCALENDAR"}}) }, []string{"-a.ics", "-c.ics", "+d.ics"}},
+		{func(tx *Tx) error { return tx.SetProps(calPath, Props{{"D:x", "y"}, {"tag", "VCALENDAR"}}, nil) }, []string{"-a.ics", "-c.ics", "+d.ics"}},
 		{func(tx *Tx) error { return tx.SetObjectProps("user/cal/d.ics", Props{{"{u:}x", "<x/>"}}) }, []string{"-a.ics", "-c.ics", "+d.ics"}},
 		{func(tx *Tx) error { return tx.Delete("user/cal/b.ics") }, []string{"-a.ics", "-c.ics", "+d.ics", "-b.ics"}},
 	}
@@ -352,7 +352,7 @@ func TestKindChange(t *testing.T) {
 	if r, _ := c.Lookup("a.ics"); c.Kind() != Subscribed || r.Component != "" {
 		t.Errorf("%v %+v", c.Kind(), r)
 	}
-	fx.update(func(tx *Tx) error { return tx.SetProps(calPath, Props{{"tag", "VCALENDAR"}}) })
+	fx.update(func(tx *Tx) error { return tx.SetProps(calPath, Props{{"tag", "VCALENDAR"}}, nil) })
 	c = fx.checkTruth()
 	if r, _ := c.Lookup("a.ics"); c.Kind() != Calendar || r.Component != "VEVENT" {
 		t.Errorf("%v %+v", c.Kind(), r)
