@@ -143,7 +143,9 @@ func TestKeptConnection(t *testing.T) {
 		if code := s.waitExit(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		if log := s.Log(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "[DEBUG] connection from ") {
+		// at debug a line for the connection and one for each request
+		log := s.Log()
+		if strings.Count(log, "\n") != 5 || strings.Count(log, "[DEBUG] connection from ") != 1 || strings.Count(log, "[DEBUG] GET ") != 4 {
 			t.Errorf("logged %q", log)
 		}
 	})
