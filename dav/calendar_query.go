@@ -95,7 +95,10 @@ func (q *request) calendarsBelow(path string, depth int, visit func(*store.Colle
 	if depth == 0 || c.Kind() != store.Plain {
 		return nil
 	}
-	for in := range q.members(c) {
+	for in, err := range q.members(c) {
+		if err != nil {
+			return err
+		}
 		if err := q.calendarsBelow(in.Path, depth-1, visit); err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func conflicts(cond davxml.Name, err error) *Error {
 }
 
 // retryAfter is what a client is told to wait, in seconds, when another
-// process holds the lock.
+// process holds the lock, or has just replaced what was being read.
 const retryAfter = "5"
 
 // fail is the only place where an error becomes a status.
@@ -144,13 +144,15 @@ func asError(err error) *Error {
 		return status(http.StatusBadRequest)
 	case errors.Is(err, store.ErrName):
 		return status(http.StatusForbidden)
-	case errors.Is(err, store.ErrLocked):
+	case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrStale):
 		return status(http.StatusServiceUnavailable)
+	case errors.Is(err, store.ErrTooLarge):
+		return status(http.StatusInsufficientStorage)
 	case errors.Is(err, store.ErrSyncToken):
 		return &Error{Status: http.StatusForbidden, Cond: nValidSyncToken, Err: err}
 	case errors.Is(err, object.ErrInstances):
 		return &Error{Status: http.StatusForbidden, Cond: nMaxInstances, Err: err}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrKind):
 		return status(http.StatusNotFound)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return status(http.StatusRequestTimeout)
@@ -163,4 +165,31 @@ func asError(err error) *Error {
 		return status(http.StatusForbidden)
 	}
 	return status(http.StatusInternalServerError)
+}
+
+// gone reports whether the error is that something does not exist. What cannot
+// be read is not gone: clients remove what is.
+func gone(err error) bool { return err != nil && absent(err) == nil }
+
+// listError is the failure to list the members of a collection.
+type listError struct{ error }
+
+func (e listError) Unwrap() error { return e.error }
+
+// memberStatus is the status that an answer about many resources gives for one
+// that cannot be read; 0, where the failure is not of that one alone, and the
+// answer must not be completed.
+func memberStatus(err error) int {
+	for _, fatal := range [...]error{store.ErrStale, store.ErrLocked, os.ErrDeadlineExceeded, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, fatal) {
+			return 0
+		}
+	}
+	switch {
+	case errors.As(err, new(listError)):
+		return 0
+	case gone(err):
+		return http.StatusNotFound
+	}
+	return asError(err).Status
 }

@@ -2,6 +2,7 @@ package dav
 
 import (
 	"bytes"
+	"io/fs"
 	"net/http"
 
 	"inetdav/dav/davxml"
@@ -25,7 +26,7 @@ func (q *request) expandProperty(root *davxml.Element) error {
 		return err
 	}
 	x := &expansion{request: q, m: q.newMultistatus(), left: MaxExpansions}
-	err = q.walk(&target{res: q.res}, depth, func(t *target) error { return x.response(t, root, MaxExpand) })
+	err = x.m.walk(&target{res: q.res}, depth, func(t *target) error { return x.response(t, root, MaxExpand) })
 	if err != nil {
 		return err
 	}
@@ -117,9 +118,12 @@ func (x *expansion) follow(path, href string, e *davxml.Element, depth int) erro
 	if x.left--; x.left < 0 {
 		return x.m.status(href, http.StatusInsufficientStorage, nNumberOfMatches)
 	}
-	res, err := x.h.store.Resource(path)
-	if err != nil || !x.allowed(res, mayRead) {
-		return x.m.status(href, http.StatusNotFound)
+	res, err := x.lookAt(path)
+	if !x.allowed(res, mayRead) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return x.m.failed(href, path, err)
 	}
 	t := &target{res: res}
 	defer t.close()

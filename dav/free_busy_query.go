@@ -104,9 +104,11 @@ func (q *request) freeBusyOf(fb *object.FreeBusy, c *store.Collection) error {
 // the answer must not say that somebody is free who is not.
 func (q *request) freeBusyError(err error, path string) error {
 	switch {
-	case errors.Is(err, object.ErrInstances): // first: by itself that is a 403, as what is gone may be
+	case errors.Is(err, object.ErrInstances): // by itself that is a 403
 		return violates(nNumberOfMatches, err)
 	case err == nil || gone(err):
+	case memberStatus(err) == 0:
+		return err
 	default:
 		q.h.logf(levelWarning, "free-busy-query leaves out /%s: %v", path, err)
 	}

@@ -53,6 +53,21 @@ func (m *multistatus) status(href string, code int, cond ...davxml.Name) error {
 	return m.x.Err()
 }
 
+// failed writes the response of a resource that cannot be read, before which
+// nothing of it was written. The error, if any, is the one given: it ends the
+// whole answer (see memberStatus).
+func (m *multistatus) failed(href, path string, err error) error {
+	code := memberStatus(err)
+	switch code {
+	case 0:
+		return err
+	case http.StatusNotFound:
+	default:
+		m.q.h.logf(levelError, "%s %s: /%s: %v", m.q.r.Method, m.q.r.URL.Path, path, err)
+	}
+	return m.status(href, code)
+}
+
 func statusLine(code int) string {
 	switch code { // the frequent ones need no memory
 	case http.StatusOK:

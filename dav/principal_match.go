@@ -59,7 +59,7 @@ func (q *request) principalMatch(root *davxml.Element) error {
 	}
 	if ok {
 		var v values
-		err := q.walk(&target{res: top}, MaxDepth, func(t *target) error {
+		err := m.walk(&target{res: top}, MaxDepth, func(t *target) error {
 			if t.res.Path == q.path {
 				return nil // no member of itself
 			}

@@ -37,10 +37,16 @@ func getCTag(q *request, t *target, o *propOut) error {
 // Apple's clients look at nothing else to learn that one is gone.
 func getHomeCTag(q *request, home *store.Collection, o *propOut) error {
 	sum := sha256.New()
-	for res := range q.members(home) {
-		c, err := q.snapshot(res.Path, false)
+	for res, err := range q.members(home) {
+		var c *store.Collection
+		if err == nil {
+			c, err = q.snapshot(res.Path, false)
+		}
 		if err != nil {
-			continue // gone since
+			if memberStatus(err) == 0 {
+				return err
+			}
+			continue
 		}
 		// a name holds no NUL
 		io.WriteString(sum, base(res.Path)+"\x00"+c.CTag()+"\x00")

@@ -48,9 +48,12 @@ func (q *request) used(c *store.Collection, depth int) (n int64, err error) {
 	if err := c.Err(); err != nil || depth == 0 || c.Kind() != store.Plain {
 		return n, err
 	}
-	for res := range q.members(c) {
-		m, err := q.snapshot(res.Path, false)
-		if gone(err) {
+	for res, err := range q.members(c) {
+		var m *store.Collection
+		if err == nil {
+			m, err = q.snapshot(res.Path, false)
+		}
+		if err != nil && memberStatus(err) != 0 {
 			continue
 		}
 		if err != nil {

@@ -149,9 +149,10 @@ func (h *handler) lookup(prop *davxml.Element) []wanted {
 }
 
 // walk visits a resource and what is in it, depth levels down, as far as the
-// user may read it. Its snapshots are immutable and hold no lock, so the client
-// may take its time.
-func (q *request) walk(t *target, depth int, visit func(*target) error) error {
+// user may read it; of a collection that cannot be read it writes the status. Its
+// snapshots are immutable and hold no lock, so the client may take its time.
+func (m *multistatus) walk(t *target, depth int, visit func(*target) error) error {
+	q := m.q
 	defer t.close()
 	t.every = depth > 0 && t.kind()&kCollection != 0
 	if err := visit(t); err != nil {
@@ -178,8 +179,20 @@ func (q *request) walk(t *target, depth int, visit func(*target) error) error {
 	if t.kind()&kTagged != 0 {
 		return nil // no collections inside: RFC 4791, 4.2; RFC 6352, 5.2
 	}
-	for res := range q.members(c) {
-		if err := q.walk(&target{res: res}, depth-1, visit); err != nil {
+	for res, err := range q.members(c) {
+		in := &target{res: res, every: depth > 1}
+		if err == nil { // before anything of it is written
+			_, err = q.collection(in)
+		}
+		switch {
+		case gone(err):
+			continue
+		case err != nil:
+			err = m.failed(davxml.EscapePath(q.collectionHref(res.Path)), res.Path, err)
+		default:
+			err = m.walk(in, depth-1, visit)
+		}
+		if err != nil {
 			return err
 		}
 	}

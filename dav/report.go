@@ -2,6 +2,7 @@ package dav
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -201,13 +202,6 @@ func (m *multistatus) object(href string, t *target, a *asked) error {
 	return m.x.Err()
 }
 
-// gone reports whether an object vanished, or became unreadable, between the
-// snapshot and now: the client's next sync hears of it.
-func gone(err error) bool {
-	status := asError(err).Status
-	return status == http.StatusNotFound || status == http.StatusForbidden
-}
-
 // multiget writes the objects with the hrefs that are asked for, in their
 // order, each for itself: one that is missing is a 404 and no more (RFC 4791,
 // 7.9; RFC 6352, 8.7). Hrefs come back as the client wrote them.
@@ -216,52 +210,75 @@ func (q *request) multiget(root *davxml.Element, on kind) error {
 	if err != nil {
 		return err
 	}
-	m := q.newMultistatus()
-	var c *store.Collection
-	var in store.Resource // c's
-	done := func() {
-		if c != nil {
-			c.Close()
-		}
-	}
-	defer func() { done() }()
+	g := &multiget{multistatus: q.newMultistatus(), asked: a, on: on}
+	defer g.done()
 	for e := range root.Elements() {
 		if e.Name != nHref {
 			continue
 		}
 		href := strings.TrimSpace(e.Text())
 		path, ok := q.pathOfHref(href)
-		if ok && (in.Kind == store.None || in.Path != parent(path)) {
-			in, err = q.h.store.Resource(parent(path))
-			if ok = err == nil && kindOf(in)&on != 0 && q.allowed(in, mayRead); ok {
-				done()
-				if c, err = q.snapshot(in.Path, false); err != nil {
-					return err
-				}
-			} else {
-				in = store.Resource{}
-			}
-		}
+		err := fs.ErrNotExist
+		var t *target
 		if ok {
-			t := &target{res: store.Resource{Path: path, Kind: store.Object, In: in.Kind}, coll: c}
-			if a.data || len(a.names) > 0 {
-				err = a.load(t)
-			}
-			if err == nil {
-				err = m.object(href, t, a)
-			}
-			ok = err == nil
-			if err != nil && !gone(err) {
-				return err
-			}
+			t, err = g.open(path)
 		}
-		if !ok {
-			if err := m.status(href, http.StatusNotFound); err != nil {
-				return err
-			}
+		if err != nil {
+			err = g.failed(href, path, err)
+		} else {
+			err = g.object(href, t, a)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return m.close()
+	return g.close()
+}
+
+// multiget is what goes on from one href to the next: mostly they are in one
+// collection.
+type multiget struct {
+	*multistatus
+	asked *asked
+	on    kind
+	in    store.Resource    // the collection
+	c     *store.Collection // its snapshot, or nil
+}
+
+func (g *multiget) done() {
+	if g.c != nil {
+		g.c.Close()
+		g.c = nil
+	}
+}
+
+// open finds an object and, if anything is to be told of it, reads it.
+// fs.ErrNotExist if there is none, or none that the user may read.
+func (g *multiget) open(path string) (*target, error) {
+	q := g.q
+	if g.c == nil || g.in.Path != parent(path) {
+		g.done()
+		in, err := q.lookAt(parent(path))
+		if err == nil && kindOf(in)&g.on == 0 || !q.allowed(in, mayRead) {
+			return nil, fs.ErrNotExist
+		}
+		if err == nil {
+			g.c, err = q.snapshot(in.Path, false)
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.in = in
+	}
+	t := &target{res: store.Resource{Path: path, Kind: store.Object, In: g.in.Kind}, coll: g.c}
+	if g.asked.data || len(g.asked.names) > 0 {
+		return t, g.asked.load(t)
+	}
+	rec, err := q.record(t)
+	if rec == nil && err == nil {
+		err = fs.ErrNotExist
+	}
+	return t, err
 }
 
 // query writes the objects that a filter matches. decide answers from the
@@ -302,9 +319,16 @@ func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit 
 		t.etag, t.data, t.calendar, t.card = "", nil, nil, nil
 		if v == object.Maybe || a.data {
 			err := a.load(&t)
-			if err == nil {
-				err = q.parseIf(&t, v == object.Maybe)
+			if gone(err) {
+				continue
 			}
+			if err != nil {
+				if err := m.failed(davxml.EscapePath(q.href(t.res.Path)), t.res.Path, err); err != nil {
+					return err
+				}
+				continue
+			}
+			err = q.parseIf(&t, v == object.Maybe)
 			ok := err == nil
 			if ok && v == object.Maybe {
 				ok, err = match(&t)
@@ -314,7 +338,7 @@ func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit 
 				if err := m.status(davxml.EscapePath(q.href(t.res.Path)), http.StatusForbidden, nMaxInstances); err != nil {
 					return err
 				}
-			} else if err != nil && !gone(err) {
+			} else if err != nil {
 				// RFC 4791, 7.8: one bad object must not hide the others
 				q.h.logf(levelWarning, "query leaves out /%s: %v", t.res.Path, err)
 			}

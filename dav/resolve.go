@@ -211,6 +211,16 @@ func (q *request) resolve() error {
 	return nil
 }
 
+// lookAt finds a resource other than the request's. Where that fails it has a path
+// and no kind: the rights are those to what does not exist.
+func (q *request) lookAt(path string) (store.Resource, error) {
+	r, err := q.h.store.Resource(path)
+	if err != nil {
+		r = store.Resource{Path: path}
+	}
+	return r, err
+}
+
 // printable reports whether something new may have this path: Radicale, and any
 // program that lists the folder, fails on names that are not UTF-8 or hold
 // control characters.

@@ -104,10 +104,7 @@ func (s *syncer) change(c *store.Collection, ch *store.Change) error {
 	href := davxml.EscapePath(s.href(t.res.Path))
 	if !ch.Removed && s.asked.data {
 		if err := s.asked.load(t); err != nil {
-			if !gone(err) {
-				return err
-			}
-			ch.Removed = true
+			return s.m.failed(href, t.res.Path, err)
 		}
 	}
 	if ch.Removed {

@@ -61,20 +61,24 @@ func splitPositions(token string) ([]position, error) {
 	return ps, nil
 }
 
-// members yields the collections in a collection that the user may read.
-func (q *request) members(in *store.Collection) iter.Seq[store.Resource] {
-	return func(yield func(store.Resource) bool) {
+// members yields the collections in a collection that the user may read. Of one
+// that cannot be looked at only the path is known, and the error; a listError
+// says that there may be others.
+func (q *request) members(in *store.Collection) iter.Seq2[store.Resource, error] {
+	return func(yield func(store.Resource, error) bool) {
 		for name, err := range in.Collections() {
-			path := join(in.Path(), name)
-			if err != nil {
-				q.h.logf(levelWarning, "listing /%s: %v", path, err)
-				continue
+			if name == "" {
+				yield(store.Resource{}, listError{err})
+				return
 			}
-			res, err := q.h.store.Resource(path)
-			if err != nil || !res.Kind.IsCollection() || !q.allowed(res, mayRead) {
+			res := store.Resource{Path: join(in.Path(), name)}
+			if err == nil {
+				res, err = q.lookAt(res.Path)
+			}
+			if gone(err) || err == nil && !res.Kind.IsCollection() || !q.allowed(res, mayRead) {
 				continue // gone since, or not for us
 			}
-			if !yield(res) {
+			if !yield(res, err) {
 				return
 			}
 		}
@@ -85,11 +89,14 @@ func (q *request) members(in *store.Collection) iter.Seq[store.Resource] {
 // there are too many.
 func (q *request) homeSyncToken(home *store.Collection) (string, error) {
 	var ps []position
-	for res := range q.members(home) {
-		c, err := q.snapshot(res.Path, false)
+	for res, err := range q.members(home) {
+		var c *store.Collection
+		if err == nil {
+			c, err = q.snapshot(res.Path, false)
+		}
 		if err != nil {
-			if gone(err) {
-				continue
+			if memberStatus(err) != 0 {
+				continue // who goes on from here hears of it once it can be read
 			}
 			return "", err
 		}
@@ -127,11 +134,11 @@ func (s *syncer) home(token string) error {
 	defer home.Close()
 	s.m = s.newMultistatus()
 	var now []position
-	for res := range s.members(home) {
+	for res, err := range s.members(home) {
 		name := base(res.Path)
 		before, seen := known[name]
 		delete(known, name)
-		after, err := s.member(res, before, seen)
+		after, err := s.member(res, err, before, seen)
 		if err != nil {
 			return err
 		}
@@ -159,19 +166,27 @@ func (s *syncer) home(token string) error {
 }
 
 // member writes what has changed in a collection of the home, and returns how
-// far the client then is; without a name where it has not heard of it.
-func (s *syncer) member(res store.Resource, before string, seen bool) (position, error) {
+// far the client then is; without a name where it has not heard of it. The error
+// given is the one with which the collection was found.
+func (s *syncer) member(res store.Resource, err error, before string, seen bool) (position, error) {
 	p := position{base(res.Path), before}
 	since := before
 	if !seen || since == childToken {
 		since = ""
 	}
-	c, err := s.snapshot(res.Path, s.infinite && since == "")
+	var c *store.Collection
+	if err == nil {
+		c, err = s.snapshot(res.Path, s.infinite && since == "")
+	}
 	if err != nil {
-		if gone(err) {
-			return position{}, nil
+		if !seen {
+			p = position{}
 		}
-		return position{}, err
+		if gone(err) || s.full() {
+			return p, nil // the next answer will say so
+		}
+		s.written++
+		return p, s.m.failed(davxml.EscapePath(s.collectionHref(res.Path)), res.Path, err)
 	}
 	defer c.Close()
 	synced := s.infinite && c.Kind() != store.Subscribed && kindOf(res)&kTagged != 0
