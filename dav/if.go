@@ -9,8 +9,14 @@ import (
 	"inetdav/store"
 )
 
-// MaxIf bounds the If header, in bytes.
-const MaxIf = 16 << 10
+// Limits of the If header.
+const (
+	// MaxIf is its length in bytes.
+	MaxIf = 16 << 10
+	// MaxIfResources is how many resources it may speak of: the entity tag of
+	// each is that of its bytes, which are read with the lock held.
+	MaxIfResources = 32
+)
 
 // state is what the conditions of an If header are compared with.
 type state interface {
@@ -33,6 +39,7 @@ func (q *request) ifHeader(s state) error {
 		return refuse(http.StatusBadRequest, "If header of %d bytes", len(h))
 	}
 	p := ifParser{rest: h}
+	seen := &ifState{q: q, s: s}
 	path, onServer, any := q.path, true, false
 	for lists := 0; ; {
 		switch c := p.peek(); {
@@ -54,7 +61,7 @@ func (q *request) ifHeader(s state) error {
 		case c == '(':
 			lists++
 			p.rest = p.rest[1:]
-			matched, err := q.ifList(&p, s, path, onServer)
+			matched, err := seen.list(&p, path, onServer)
 			if err != nil {
 				return err
 			}
@@ -67,8 +74,8 @@ func (q *request) ifHeader(s state) error {
 
 func badIf(h string) error { return refuse(http.StatusBadRequest, "If header %q", h) }
 
-// ifList evaluates one list: all of its conditions have to be true.
-func (q *request) ifList(p *ifParser, s state, path string, onServer bool) (bool, error) {
+// list evaluates one list: all of its conditions have to be true.
+func (i *ifState) list(p *ifParser, path string, onServer bool) (bool, error) {
 	all := true
 	for n := 0; ; n++ {
 		c := p.peek()
@@ -90,13 +97,13 @@ func (q *request) ifList(p *ifParser, s state, path string, onServer bool) (bool
 			if !ok {
 				return false, badIf(p.rest)
 			}
-			matched, err = q.ifToken(s, path, onServer, token)
+			matched, err = i.token(path, onServer, token)
 		case '[':
 			tag, ok := p.until('[', ']')
 			if !ok {
 				return false, badIf(p.rest)
 			}
-			matched, err = q.ifEtag(s, path, onServer, tag)
+			matched, err = i.etag(path, onServer, tag)
 		default:
 			return false, badIf(p.rest)
 		}
@@ -107,38 +114,91 @@ func (q *request) ifList(p *ifParser, s state, path string, onServer bool) (bool
 	}
 }
 
-// ifToken compares a state token. Of a resource that does not exist none is
-// true (RFC 4918, 10.4.4).
-func (q *request) ifToken(s state, path string, onServer bool, token string) (bool, error) {
-	q.locks.tokens = append(q.locks.tokens, token)
+// ifState is what an If header was compared with so far: each resource is looked
+// at once, however many conditions speak of it.
+type ifState struct {
+	q    *request
+	s    state
+	seen []*ifResource
+}
+
+// ifResource is a resource that an If header names.
+type ifResource struct {
+	path     string
+	exists   bool
+	readable bool             // by the user: else nothing is to be learned of it
+	locks    store.WriteLocks // on it
+	sync     string           // its sync token, "" if it has none
+	etag     string           // "" if it has none
+	hashed   bool             // etag is known
+}
+
+func (i *ifState) resource(path string) (*ifResource, error) {
+	for _, r := range i.seen {
+		if r.path == path {
+			return r, nil
+		}
+	}
+	if len(i.seen) == MaxIfResources {
+		return nil, refuse(http.StatusBadRequest, "If header with more than %d resources", MaxIfResources)
+	}
+	res, err := i.s.Resource(path)
+	if err != nil {
+		res = store.Resource{Path: path}
+	}
+	r := &ifResource{path: path, exists: err == nil, readable: i.q.allowed(res, mayRead)}
+	i.seen = append(i.seen, r)
+	if r.exists {
+		r.locks = i.q.covering(path)
+	}
+	if r.exists && r.readable && kindOf(res)&(kCalendar|kAddressbook) != 0 {
+		var c *store.Collection
+		if c, err = i.s.Collection(path); err == nil {
+			r.sync = c.SyncToken()
+		}
+	}
+	if !r.readable {
+		err = nil
+	}
+	return r, absent(err)
+}
+
+// token compares a state token. Of a resource that does not exist none is true
+// (RFC 4918, 10.4.4), and of one that the user may not read none but that of a
+// lock, which cannot be guessed.
+func (i *ifState) token(path string, onServer bool, token string) (bool, error) {
+	i.q.locks.tokens = append(i.q.locks.tokens, token)
 	if !onServer {
 		return false, nil
 	}
-	r, err := s.Resource(path)
+	r, err := i.resource(path)
 	if err != nil {
-		return false, absent(err)
+		return false, err
 	}
-	for _, l := range q.covering(path) {
-		if l.Token == token {
+	for l := range r.locks {
+		if r.locks[l].Token == token {
 			return true, nil
 		}
 	}
-	if kindOf(r)&(kCalendar|kAddressbook) == 0 {
-		return false, nil
-	}
-	c, err := s.Collection(path)
-	if err != nil {
-		return false, absent(err)
-	}
-	return token == c.SyncToken() && token != "", nil
+	return token == r.sync && token != "", nil
 }
 
-func (q *request) ifEtag(s state, path string, onServer bool, tag string) (bool, error) {
+// etag compares an entity tag, by the same rule.
+func (i *ifState) etag(path string, onServer bool, tag string) (bool, error) {
 	if !onServer {
 		return false, nil
 	}
-	etag, err := s.ETag(path)
-	return err == nil && strongMatch(tag, etag), absent(err)
+	r, err := i.resource(path)
+	if err != nil || !r.exists || !r.readable {
+		return false, err
+	}
+	if !r.hashed {
+		if r.etag, err = i.s.ETag(path); absent(err) != nil {
+			return false, err
+		}
+		r.hashed = true
+	}
+	return strongMatch(tag, r.etag), nil
 }
 
 // absent makes an error of what is not there no error.
