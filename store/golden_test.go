@@ -38,8 +38,8 @@ func TestFormat(t *testing.T) {
 		name, want string
 		b          []byte
 	}{
-		{"index", "a1b0c5327f681400", m.b},
-		{"log", "dfc3fed96d8c1092", log},
+		{"index", "7666ac6dab68c70d", m.b},
+		{"log", "4cd5fe167f3f92e1", log},
 	} {
 		digest := sha256.Sum256(test.b)
 		if got := hex.EncodeToString(digest[:8]); got != test.want {

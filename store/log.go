@@ -18,7 +18,7 @@ import (
 //	40  u64  inode of the collection's folder
 //	48  u64  0
 //	56  u32  0
-//	60  u32  CRC-32C of the bytes before
+//	60  u32  CRC-32 of the bytes before
 //
 // The inodes tell a journal that was copied or restored with its folder from
 // the one that was written here: the copy's history may have parted from what
@@ -98,7 +98,7 @@ const (
 //	48  u32  number of objects
 //	52  u32  0
 //	56       the record
-//	-8  u32  CRC-32C of epoch, generation, offset (u64 each) and the bytes before
+//	-8  u32  CRC-32 of epoch, generation, offset (u64 each) and the bytes before
 //	-4  u32  length of the whole entry, once more
 //
 // off is where in the log it will stand.
