@@ -28,7 +28,7 @@ func (q *request) post() (change, error) {
 		}
 		a, err := n.put(tx, path)
 		if err == nil {
-			q.w.Header().Set("Location", davxml.EscapePath(q.href(path))) // RFC 5995, 3.2.1
+			q.w.Header().Set("Location", davxml.EscapePath(q.href(path))) // RFC 5995, 3.1
 		}
 		return a, err
 	}, nil

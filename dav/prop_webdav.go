@@ -9,7 +9,7 @@ import (
 )
 
 // propWebDAV is RFC 4918, 15; RFC 3253, 3.1.5; RFC 6578, 4; RFC 5397; and RFC
-// 5995, 3.2.2.
+// 5995, 3.2.1.
 func propWebDAV() []property {
 	d := func(local string) davxml.Name { return davxml.Name{Space: davxml.DAV, Local: local} }
 	return []property{
@@ -156,26 +156,39 @@ func getLastModified(_ *request, t *target, o *propOut) error {
 }
 
 func getSyncToken(q *request, t *target, o *propOut) error {
-	c, err := q.collection(t)
-	if err != nil {
-		return err
-	}
-	token := c.SyncToken()
-	if t.kind() == kPrincipal {
-		if token, err = q.homeSyncToken(c); err != nil {
-			return err
-		}
-	}
+	token, err := q.syncToken(t)
 	if token != "" {
 		o.text(token)
 	}
-	return nil
+	return err
 }
 
+// syncToken is the token of a collection; "" where there is no place for a
+// history.
+func (q *request) syncToken(t *target) (string, error) {
+	c, err := q.collection(t)
+	if err != nil {
+		return "", err
+	}
+	if t.kind() == kPrincipal {
+		return q.homeSyncToken(c)
+	}
+	return c.SyncToken(), nil
+}
+
+// getSupportedReportSet leaves DAV:sync-collection out where it would be
+// refused.
 func getSupportedReportSet(q *request, t *target, o *propOut) error {
+	token := ""
+	if t.kind()&kSynced != 0 {
+		var err error
+		if token, err = q.syncToken(t); err != nil {
+			return err
+		}
+	}
 	o.elements(func(x *davxml.Writer) {
 		for i := range q.h.reports {
-			if r := &q.h.reports[i]; r.on&t.kind() != 0 {
+			if r := &q.h.reports[i]; r.on&t.kind() != 0 && (token != "" || r.name != nSyncCollection) {
 				x.Start(nSupportedReport)
 				x.Start(nReport)
 				x.Empty(r.name)
@@ -215,7 +228,7 @@ func setResourcetype(p *proppatch, e *davxml.Element) error {
 	return p.setKind(k)
 }
 
-// addMemberRef: a collection is its own add-member URL (RFC 5995, 3.2.2).
+// addMemberRef: a collection is its own add-member URL (RFC 5995, 3.2.1).
 func addMemberRef(_ *request, t *target) []string { return []string{t.res.Path + "/"} }
 
 func currentUserRef(q *request, _ *target) []string {

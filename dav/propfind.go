@@ -69,7 +69,7 @@ func (q *request) propfind() error {
 	}
 	f.multistatus = q.newMultistatus()
 	visit := f.one
-	if depth > 0 && q.prefers("depth-noroot") { // RFC 8144, 2.2
+	if depth > 0 && q.prefers("depth-noroot") { // RFC 8144, 4
 		visit = func(t *target) error {
 			if t.res.Path == q.res.Path {
 				return nil
