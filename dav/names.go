@@ -120,6 +120,7 @@ var (
 	nCannotModifyProtected = davxml.Name{Space: davxml.DAV, Local: "cannot-modify-protected-property"}
 	nResourceMustBeNull    = davxml.Name{Space: davxml.DAV, Local: "resource-must-be-null"}
 	nValidResourcetype     = davxml.Name{Space: davxml.DAV, Local: "valid-resourcetype"}
+	nSyncCollection        = davxml.Name{Space: davxml.DAV, Local: "sync-collection"}
 	nSupportedReportCond   = davxml.Name{Space: davxml.DAV, Local: "supported-report"}
 	nValidSyncToken        = davxml.Name{Space: davxml.DAV, Local: "valid-sync-token"}
 	nNumberOfMatches       = davxml.Name{Space: davxml.DAV, Local: "number-of-matches-within-limits"}

@@ -30,7 +30,7 @@ func reports() []report {
 		{name: d("principal-match"), on: kCollection, serve: (*request).principalMatch},
 		{name: d("principal-property-search"), on: kCollection, serve: (*request).principalPropertySearch},
 		{name: nSearchPropertySet, on: kCollection, serve: (*request).principalSearchPropertySet},
-		{name: d("sync-collection"), on: kCalendar | kAddressbook | kPrincipal, serve: (*request).syncCollection},
+		{name: nSyncCollection, on: kSynced, serve: (*request).syncCollection},
 		{name: c("calendar-multiget"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarMultiget},
 		{name: c("calendar-query"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarQuery},
 		{name: c("free-busy-query"), on: kCalendar | kPrincipal | kPlain, serve: (*request).freeBusyQuery},

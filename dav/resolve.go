@@ -36,6 +36,7 @@ const (
 	kObject     = kCalObject | kCardObject | kFile
 	kAny        = kCollection | kObject
 	kTagged     = kCalendar | kAddressbook | kSubscribed
+	kSynced     = kCalendar | kAddressbook | kPrincipal // RFC 6578
 )
 
 func kindOf(r store.Resource) kind {

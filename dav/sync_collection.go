@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
@@ -44,6 +45,9 @@ func (q *request) syncCollection(root *davxml.Element) error {
 		return err
 	}
 	defer c.Close()
+	if c.SyncToken() == "" {
+		return noHistory(q.path)
+	}
 	changes, err := c.Changes(token)
 	if err != nil {
 		return err
@@ -54,6 +58,12 @@ func (q *request) syncCollection(root *davxml.Element) error {
 		return err
 	}
 	return s.close(now)
+}
+
+// noHistory refuses the report where there is no place for a history: without a
+// token the answer would be of no use.
+func noHistory(path string) error {
+	return violates(nSupportedReportCond, fmt.Errorf("no history of /%s", path))
 }
 
 // syncer writes the changes of one collection, or of all in a home.

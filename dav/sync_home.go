@@ -189,6 +189,9 @@ func (s *syncer) member(res store.Resource, err error, before string, seen bool)
 		return p, s.m.failed(davxml.EscapePath(s.collectionHref(res.Path)), res.Path, err)
 	}
 	defer c.Close()
+	if kindOf(res)&kSynced != 0 && c.SyncToken() == "" {
+		return position{}, noHistory(res.Path)
+	}
 	synced := s.infinite && c.Kind() != store.Subscribed && kindOf(res)&kTagged != 0
 	var changes iter.Seq[*store.Change]
 	if synced { // before anything of this collection is written
