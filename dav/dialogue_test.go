@@ -173,6 +173,22 @@ func playDialogue(t *testing.T, name string) {
 	if d.n == 0 {
 		t.Fatal("no requests")
 	}
+	nothingStaged(t, d.folder)
+}
+
+// nothingStaged checks that no request has left behind what it received: not
+// even one that was refused.
+func nothingStaged(t *testing.T, folder string) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(name string, _ fs.DirEntry, err error) error {
+		if strings.HasPrefix(filepath.Base(name), ".Radicale.tmp") {
+			t.Errorf("left behind: %s", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func (d *dialogue) play(files []section) {

@@ -164,6 +164,13 @@ func TestUnreadable(t *testing.T) {
 	ask(t, 207, "PROPFIND", url+"/bernard/", `<propfind xmlns="DAV:"><prop><sync-token/><CS:getctag xmlns:CS="http://calendarserver.org/ns/"/></prop></propfind>`, "Depth", "0")
 	token = wantStatuses(t, "sync of the home", ask(t, 207, "REPORT", url+"/bernard/", fmt.Sprintf(homeSync, strings.ReplaceAll(token, "&", "&amp;"), "1")), map[string]string{
 		"/bernard/closed/": "403"})
+	// what is to be replaced stays where its successor cannot be made
+	// (RFC 4918, 9.8.4)
+	ask(t, 201, "MKCALENDAR", url+"/bernard/there/", "")
+	ask(t, 201, "PUT", url+"/bernard/there/c.ics", testEvent("c"))
+	ask(t, 403, "COPY", url+"/bernard/work/", "", "Destination", "/bernard/there/")
+	ask(t, 200, "GET", url+"/bernard/there/c.ics", "")
+	ask(t, 204, "DELETE", url+"/bernard/there/", "")
 	if err := os.Chmod(filepath.Join(root, "closed"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +180,7 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("after all: %v", after)
 		}
 	}
+	nothingStaged(t, folder)
 }
 
 // meanwhile is a client that does something at the first bytes of an answer.
