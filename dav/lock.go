@@ -23,9 +23,6 @@ const (
 	// MaxTimeout is how long a lock holds at most without being refreshed,
 	// whatever its client asks for (RFC 4918, 10.7).
 	MaxTimeout = 7 * 24 * time.Hour
-	// MaxLockTree is how many collections a lock with Depth: infinity may have
-	// below its root.
-	MaxLockTree = 10_000
 )
 
 // lockTable is what a request sees of the locks.
@@ -248,15 +245,6 @@ func (q *request) lock() (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Deep && q.kind()&kCollection != 0 {
-		denied, err := q.deniedBelow()
-		if err != nil {
-			return nil, err
-		}
-		if denied != "" {
-			return nil, q.refuseTree(denied)
-		}
-	}
 	var empty *store.Staged
 	if q.kind() == kNone {
 		if empty, err = q.h.store.StageBytes(parent(q.path), nil); err != nil {
@@ -264,7 +252,18 @@ func (q *request) lock() (change, error) {
 		}
 		q.discard = empty.Discard
 	}
-	return func(tx *store.Tx) (answer, error) { return q.newLock(tx, l, empty) }, nil
+	return func(tx *store.Tx) (answer, error) {
+		if l.Deep && q.kind()&kCollection != 0 {
+			denied, err := q.deniedBelow(tx)
+			if err != nil {
+				return answer{}, err
+			}
+			if denied != "" {
+				return answer{body: func(q *request) error { return q.refuseTree(denied) }}, nil
+			}
+		}
+		return q.newLock(tx, l, empty)
+	}, nil
 }
 
 // mayLock checks the right to write what is to be locked. Where nothing is, an
@@ -349,45 +348,19 @@ func (q *request) lockTimeout(missing time.Duration) time.Duration {
 }
 
 // deniedBelow is the path of a collection inside the one of the request that
-// the user may not write, "" if there is none.
-func (q *request) deniedBelow() (string, error) {
-	open := []store.Resource{q.res}
-	for n := 0; len(open) > 0; {
-		res := open[len(open)-1]
-		open = open[:len(open)-1]
-		if res.Kind != store.Plain {
-			continue // calendars and address books have none inside
+// the user may read but not write, "" if there is none. That he may not even read
+// one is an error, which does not name it.
+func (q *request) deniedBelow(tx *store.Tx) (denied string, err error) {
+	err = walkTree(tx, q.res, func(r store.Resource) error {
+		if denied == "" && q.allowed(r, mayRead) && !q.allowed(r, mayWrite) {
+			denied = r.Path
 		}
-		c, err := q.snapshot(res.Path, false)
-		if err != nil {
-			return "", err
+		if denied != "" {
+			return nil
 		}
-		for name, err := range c.Collections() {
-			var member store.Resource
-			if err == nil {
-				member, err = q.h.store.Resource(join(res.Path, name))
-			}
-			n++
-			switch {
-			case absent(err) == nil && err != nil:
-				continue
-			case err == nil && n > MaxLockTree:
-				err = &Error{Status: http.StatusInsufficientStorage, Err: errors.New("too many collections")}
-			case err == nil && !q.allowed(member, mayWrite):
-				c.Close()
-				return member.Path, nil
-			}
-			if err != nil {
-				c.Close()
-				return "", err
-			}
-			open = append(open, member)
-		}
-		if err := c.Close(); err != nil {
-			return "", err
-		}
-	}
-	return "", nil
+		return q.needIn(q.res, r, mayWrite)
+	})
+	return denied, err
 }
 
 // refuseTree answers a LOCK that cannot be granted to all members (RFC 4918,

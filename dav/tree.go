@@ -10,12 +10,12 @@ import (
 )
 
 // The rights to a collection say nothing of those to the collections in it,
-// which Radicale's rules give for each path. So whoever copies, moves, replaces
-// or removes a tree needs them for each collection in it. That is looked at under
-// the lock: a collection that comes meanwhile may be one of those denied.
+// which Radicale's rules give for each path. So whoever copies, moves, replaces,
+// removes or locks a tree needs them for each collection in it. That is looked at
+// in a transaction: a collection that comes meanwhile may be one of those denied.
 
 // MaxTree is how many collections there may be below one that is copied, moved,
-// replaced or removed.
+// replaced, removed or locked.
 const MaxTree = 10_000
 
 // walkTree visits a resource and, if it is a collection, all collections in it,
