@@ -127,6 +127,8 @@ func TestUnreadable(t *testing.T) {
 		ask(t, 201, "PUT", url+"/bernard/work/"+name+".ics", testEvent(name))
 	}
 	ask(t, 201, "PUT", url+"/bernard/closed/b.ics", testEvent("b"))
+	ask(t, 207, "PROPPATCH", url+"/bernard/work/", `<propertyupdate xmlns="DAV:"><set><prop><see xmlns="urn:x">
+		<href xmlns="DAV:">/bernard/closed/</href><href xmlns="DAV:">/bernard/nothing/</href></see></prop></set></propertyupdate>`)
 	const homeSync = `<sync-collection xmlns="DAV:"><sync-token>%s</sync-token><sync-level>%s</sync-level><prop><getetag/></prop></sync-collection>`
 	before, token := statuses(t, ask(t, 207, "REPORT", url+"/bernard/", fmt.Sprintf(homeSync, "", "infinite")))
 	if len(before) != 6 {
@@ -162,6 +164,13 @@ func TestUnreadable(t *testing.T) {
 	wantStatuses(t, "home", ask(t, 207, "PROPFIND", url+"/bernard/", `<propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>`, "Depth", "1"), map[string]string{
 		"/bernard/": "200", "/bernard/work/": "200", "/bernard/closed/": "403"})
 	ask(t, 207, "PROPFIND", url+"/bernard/", `<propfind xmlns="DAV:"><prop><sync-token/><CS:getctag xmlns:CS="http://calendarserver.org/ns/"/></prop></propfind>`, "Depth", "0")
+	expanded := ask(t, 207, "REPORT", url+"/bernard/work/", `<expand-property xmlns="DAV:">
+		<property name="see" namespace="urn:x"><property name="displayname"/></property></expand-property>`)
+	for _, want := range []string{"/bernard/closed/</href><status>HTTP/1.1 403 ", "/bernard/nothing/</href><status>HTTP/1.1 404 "} {
+		if !bytes.Contains(expanded, []byte(want)) {
+			t.Errorf("expand-property without %s:\n%s", want, expanded)
+		}
+	}
 	token = wantStatuses(t, "sync of the home", ask(t, 207, "REPORT", url+"/bernard/", fmt.Sprintf(homeSync, strings.ReplaceAll(token, "&", "&amp;"), "1")), map[string]string{
 		"/bernard/closed/": "403"})
 	// what is to be replaced stays where its successor cannot be made
