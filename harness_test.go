@@ -289,13 +289,6 @@ func (s *server) signal(sig os.Signal) {
 	}
 }
 
-// running counts the processes which have not ended.
-func (s *server) running() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.procs)
-}
-
 // stop ends all. Tests need not call it.
 func (s *server) stop() {
 	s.listener.Close()

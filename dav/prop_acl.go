@@ -273,12 +273,6 @@ func getEmailAddressSet(_ *request, t *target, o *propOut) error {
 	return nil
 }
 
-func getEmptyElement(_ *request, _ *target, o *propOut) error {
-	o.start()
-	o.x.Empty(o.name)
-	return nil
-}
-
 // principal is the principal with a name, where there is one that the user may
 // read. Whether there is one that he may not, he is not told.
 func (q *request) principal(name string) (r store.Resource, ok bool, err error) {
