@@ -39,7 +39,8 @@ func TestPollCost(t *testing.T) {
 				strings.Count(string(b), "read(") + strings.Count(string(b), "openat") + strings.Count(string(b), "newfstatat(") +
 				strings.Count(string(b), "getdents")
 		}
-		return (calls(polls+1) - calls(1)) / polls
+		// rounded: the runtime's own threads add a call here and there
+		return (calls(polls+1) - calls(1) + polls/2) / polls
 	}
 	few, many := count("poll", 10), count("poll", 2000)
 	t.Logf("%d system calls that look at files in each poll", many)
