@@ -18,7 +18,7 @@ func propCalDAV() []property {
 		{name: c("supported-calendar-data"), on: kCalendar, get: getSupportedCalendarData},
 		{name: c("supported-collation-set"), on: kCalendar, get: getSupportedCollationSet},
 		{name: c("max-resource-size"), on: kCalendar, get: getMaxResourceSize},
-		{name: nCalendarDescription, on: kCalendar | kSubscribed, get: getText(nCalendarDescription), set: setText(nCalendarDescription)},
+		{name: nCalendarDescription, on: kCalendar | kSubscribed, get: getHuman(nCalendarDescription), set: setText(nCalendarDescription)},
 		{name: nCalendarTimezone, on: kCalendar, get: getText(nCalendarTimezone), set: setTimezone},
 		{name: c("calendar-timezone-id"), on: kCalendar, get: getTimezoneID, set: setTimezoneID},                 // RFC 7809, 5.2
 		{name: nCalendarAvailability, on: kPrincipal, get: getText(nCalendarAvailability), set: setAvailability}, // RFC 7953, 7.2.4

@@ -8,7 +8,7 @@ func propCardDAV() []property {
 	description := c("addressbook-description")
 	return []property{
 		{name: c("addressbook-home-set"), on: kPrincipal, refs: principalRef},
-		{name: description, on: kAddressbook, get: getText(description), set: setText(description)},
+		{name: description, on: kAddressbook, get: getHuman(description), set: setText(description)},
 		{name: c("supported-address-data"), on: kAddressbook, get: getSupportedAddressData},
 		{name: c("supported-collation-set"), on: kAddressbook, get: getSupportedCollationSet},
 		{name: c("max-resource-size"), on: kAddressbook, get: getMaxResourceSize},

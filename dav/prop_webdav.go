@@ -53,9 +53,14 @@ func getResourcetype(_ *request, t *target, o *propOut) error {
 
 func getDisplayname(q *request, t *target, o *propOut) error {
 	name, ok, err := q.displayname(t)
-	if ok {
-		o.text(name)
+	if err != nil || !ok {
+		return err
 	}
+	stored, _, err := q.text(t, nDisplayname)
+	if err == nil && stored == name {
+		return q.getDead(t, nDisplayname, o) // with its language
+	}
+	o.text(name)
 	return err
 }
 

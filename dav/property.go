@@ -223,12 +223,21 @@ func getText(name davxml.Name) func(*request, *target, *propOut) error {
 	}
 }
 
-// setText is the setter of a property that is text.
+// getHuman is getText for a text that people read, with its language.
+func getHuman(name davxml.Name) func(*request, *target, *propOut) error {
+	return func(q *request, t *target, o *propOut) error { return q.getDead(t, name, o) }
+}
+
+// setText is the setter of a property that is text. Its language is kept, as
+// RFC 4918, 4.3 wants.
 func setText(name davxml.Name) func(*proppatch, *davxml.Element) error {
 	return func(p *proppatch, e *davxml.Element) error {
 		if e == nil {
 			p.remove(name)
 			return nil
+		}
+		if e.Lang != "" {
+			return p.setDead(e)
 		}
 		p.put(name, e.Text())
 		return nil
