@@ -115,7 +115,7 @@ type request struct {
 	zones  caltime.Zones // read for this request
 	locks  lockTable
 
-	discard func() // what was staged, if the change does not come to it; nil: nothing
+	discard func() // of what was staged and not put in place; nil: nothing was
 }
 
 const contentXML = "application/xml; charset=utf-8"
@@ -174,14 +174,14 @@ func (q *request) serve() error {
 		return m.read(q)
 	}
 	change, err := m.prepare(q)
+	if q.discard != nil {
+		defer q.discard()
+	}
 	if err != nil {
 		return err
 	}
 	if change == nil { // answered by preparing alone
 		return nil
-	}
-	if q.discard != nil {
-		defer q.discard()
 	}
 	var a answer
 	err = h.store.Update(q.r.Context(), func(tx *store.Tx) error {

@@ -21,7 +21,6 @@ func (q *request) post() (change, error) {
 		return nil, err
 	}
 	return func(tx *store.Tx) (answer, error) {
-		defer n.staged.Discard()
 		path, err := freePath(tx, in, n.sum.UID)
 		if err != nil {
 			return answer{}, err

@@ -100,7 +100,6 @@ func (q *request) putObject(in store.Resource) (change, error) {
 		return nil, err
 	}
 	return func(tx *store.Tx) (answer, error) {
-		defer n.staged.Discard()
 		if err := q.putCondition(tx); err != nil {
 			return answer{}, err
 		}
@@ -341,7 +340,6 @@ func (q *request) putNew(in store.Resource) (change, error) {
 	}
 	q.discard = staged.Discard
 	return func(tx *store.Tx) (answer, error) {
-		defer staged.Discard()
 		if err := q.putCondition(tx); err != nil {
 			return answer{}, err
 		}
@@ -416,7 +414,6 @@ func (q *request) putCollection(asked *kind) (change, error) {
 	q.discard = staged.Discard
 	types, err := q.stageObjects(staged, b, calendar)
 	if err != nil {
-		staged.Discard()
 		return nil, err
 	}
 	name, description := "", ""
@@ -424,7 +421,6 @@ func (q *request) putCollection(asked *kind) (change, error) {
 		name, description = object.CalendarName(b)
 	}
 	return func(tx *store.Tx) (answer, error) {
-		defer staged.Discard()
 		var props store.Props
 		exists := false
 		etag := ""
