@@ -4,6 +4,7 @@
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(BINDIR)
 MANDIR     ?= $(PREFIX)/share/man
 EXAMPLEDIR ?= $(PREFIX)/share/doc/inetdav/examples
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -12,24 +13,32 @@ TMPFILES   ?= $(PREFIX)/lib/tmpfiles.d
 
 GO      ?= go
 PROGRAM ?= inetdav
+# Programs that inetdav runs when one of its commands needs them, so that
+# serving does not carry them: name:package. inetdav looks for them in its own
+# folder, in LIBEXECDIR and in PATH.
+BESIDE  = inetdav-import:./dav/importer
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Static, without HTTP/2 (one connection has no use for it, and it costs
 # instructions at every start), not position independent (that costs page
 # faults at every start).
 TAGS    = nethttpomithttp2
-LDFLAGS = -s -w -X main.version=$(VERSION)
+LDFLAGS = -s -w -X main.version=$(VERSION) -X main.libexecDir=$(LIBEXECDIR)
 GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
 
 all: build
 
+# The programs beside go where $(PROGRAM) goes.
 build:
 	$(GOBUILD) -o $(PROGRAM) .
+	for beside in $(BESIDE); do \
+		$(GOBUILD) -o '$(dir $(PROGRAM))'$${beside%%:*} $${beside#*:} || exit 1; \
+	done
 
 # For install: a program that is there is taken as it is, so that root needs
 # neither Go nor to write here.
 $(PROGRAM):
-	$(GOBUILD) -o $(PROGRAM) .
+	$(MAKE) build
 
 # Builds, makes a folder with a calendar and an address book, and serves it
 # below the first super-server that this machine has.
@@ -60,17 +69,22 @@ cross:
 	@set -e; for target in $(TARGETS); do \
 		os=$${target%%/*}; rest=$${target#*/}; arch=$${rest%%/*}; variant=$${rest#$$arch}; variant=$${variant#/}; \
 		arm=; mips=; case $$arch in arm) arm=$$variant;; mips*) mips=$$variant;; esac; \
-		out=build/inetdav-$$os-$$arch$$variant; \
-		env GOOS=$$os GOARCH=$$arch GOARM=$$arm GOMIPS=$$mips $(GOBUILD) -o $$out .; \
-		ls -l $$out | awk '{ print $$5, $$NF }'; \
+		for program in inetdav:. $(BESIDE); do \
+			out=build/$${program%%:*}-$$os-$$arch$$variant; \
+			env GOOS=$$os GOARCH=$$arch GOARM=$$arm GOMIPS=$$mips $(GOBUILD) -o $$out $${program#*:}; \
+			ls -l $$out | awk '{ print $$5, $$NF }'; \
+		done; \
 	done
 
 # Puts the program's place into a unit or example.
 SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g'
 
 install: $(PROGRAM)
-	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 755 '$(PROGRAM)' '$(DESTDIR)$(BINDIR)/inetdav'
+	for beside in $(BESIDE); do \
+		install -m 755 '$(dir $(PROGRAM))'$${beside%%:*} '$(DESTDIR)$(LIBEXECDIR)/' || exit 1; \
+	done
 	for n in 1 5 8; do for page in doc/*.$$n; do \
 		[ -f "$$page" ] || continue; \
 		install -d '$(DESTDIR)$(MANDIR)'/man$$n; \
@@ -86,6 +100,6 @@ install: $(PROGRAM)
 	done
 
 clean:
-	rm -rf $(PROGRAM) build
+	rm -rf $(PROGRAM) build $(foreach beside,$(BESIDE),$(dir $(PROGRAM))$(firstword $(subst :, ,$(beside))))
 
 .PHONY: all build run test check bench cross install clean

@@ -40,16 +40,20 @@ var version = "devel"
 type command struct {
 	name, args, does string
 	run              func(args []string) int
+	ownHelp          bool // -h is the command's own business
 }
 
 func commands() []command {
 	return []command{
-		{"", "[OPTION...]", "serve the connection on fd 3 (systemd) or fd 0 (inetd)", serve},
-		{"hash-password", "[-s SCHEME] [USER]", "read a password, print its line for the users file", hashPassword},
-		{"verify", "[OPTION...]", "check the storage folder, name each defect", verify},
-		{"check-config", "[OPTION...]", "check the configuration and that its files can be used", checkConfig},
-		{"version", "", "print the version", printVersion},
-		{"help", "", "print this", printHelp},
+		{name: "", args: "[OPTION...]", does: "serve the connection on fd 3 (systemd) or fd 0 (inetd)", run: serve},
+		{name: "hash-password", args: "[-s SCHEME] [USER]", does: "read a password, print its line for the users file", run: hashPassword},
+		{name: "verify", args: "[OPTION...]", does: "check the storage folder, name each defect", run: verify},
+		{name: "check-config", args: "[OPTION...]", does: "check the configuration and that its files can be used", run: checkConfig},
+		{name: "import", args: "[OPTION...] SOURCE...", does: "store what is in files, folders or on another server", run: beside("import"), ownHelp: true},
+		{name: "export", args: "[OPTION...] FOLDER", does: "write calendars and address books to files", run: beside("import", "--export"), ownHelp: true},
+		{name: "auth-helper", args: "[OPTION...]", does: "answer for the server whether a login is right", run: beside("auth-helper"), ownHelp: true},
+		{name: "version", does: "print the version", run: printVersion},
+		{name: "help", does: "print this", run: printHelp},
 	}
 }
 
@@ -59,8 +63,8 @@ func main() {
 
 func dispatch(args []string) int {
 	for i, arg := range args {
-		run := commandOf(arg)
-		if run == nil {
+		c := commandOf(arg)
+		if c.run == nil {
 			continue
 		}
 		if i > 0 {
@@ -71,19 +75,20 @@ func dispatch(args []string) int {
 			}
 		}
 		args = slices.Delete(slices.Clone(args), i, i+1)
-		if slices.Contains(args, "-h") || slices.Contains(args, "--help") {
+		if !c.ownHelp && (slices.Contains(args, "-h") || slices.Contains(args, "--help")) {
 			return printHelp(nil)
 		}
-		return run(args)
+		return c.run(args)
 	}
 	return serve(args)
 }
 
-// commandOf gives what runs the command that an argument names, or nil.
-func commandOf(name string) func(args []string) int {
+// commandOf gives the command that an argument names; without a run, it names
+// none.
+func commandOf(name string) command {
 	switch name {
 	case "":
-		return nil
+		return command{}
 	case "-h", "--help":
 		name = "help"
 	case "-V", "--version":
@@ -93,10 +98,10 @@ func commandOf(name string) func(args []string) int {
 	}
 	for _, c := range commands() {
 		if c.name == name {
-			return c.run
+			return c
 		}
 	}
-	return nil
+	return command{}
 }
 
 // gcPercent makes the collector start at 2 MB of heap instead of 4: what a

@@ -11,11 +11,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"inetdav/dav"
 	"inetdav/dav/access"
 	"inetdav/dav/config"
 	"inetdav/store"
@@ -99,33 +99,15 @@ func checkConfig(args []string) int {
 	return exitDone
 }
 
-// storeOptions reads what the store has to know from the configuration.
+// storeOptions reads what the store has to know from the configuration, and
+// lets it speak to the log.
 func storeOptions(c *config.Config, logs *sink) (store.Options, error) {
-	o := store.Options{
-		Folder:          c.Path("storage", "filesystem_folder"),
-		CacheFolder:     c.Path("storage", "filesystem_cache_folder"),
-		MaxSyncTokenAge: c.Duration("storage", "max_sync_token_age"),
-		FolderUmask:     -1,
-		StatAge:         store.StatAuto,
-		MaxObject:       c.Int("server", "max_resource_size"),
-		Logf:            (&unrepeated{sink: logs}).Logf,
-	}
-	if text := c.String("storage", "folder_umask"); text != "" {
-		umask, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 9)
-		if err != nil {
-			return o, fmt.Errorf("[storage] folder_umask: %q is no octal number up to 777", text)
-		}
-		o.FolderUmask = int(umask)
-	}
-	if c.Source("inetdav", "stat_age") != "default" {
-		if o.StatAge = c.Duration("inetdav", "stat_age"); o.StatAge == 0 {
-			o.StatAge = store.StatAlways
-		}
-	}
+	o, err := dav.StoreOptions(c)
+	o.Logf = (&unrepeated{sink: logs}).Logf
 	if c.String("storage", "hook") != "" {
 		logs.Logf(levelNotice, "[storage] hook is not run")
 	}
-	return o, nil
+	return o, err
 }
 
 // maxTyped bounds what is read as a password, in bytes; access has the limit
