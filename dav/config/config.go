@@ -41,14 +41,39 @@ const DefaultPath = "?/etc/radicale/config:?~/.config/radicale/config"
 type Config struct {
 	set     []setting
 	headers []header
+	files   []string // those that were read
+	chosen  string   // what named them
 }
 
 type setting struct {
-	option        int // its place in the table
-	value, source string
+	option *option
+	value  string
+	place
 }
 
-type header struct{ name, value, source string }
+type header struct {
+	name, value string
+	place
+}
+
+// place is where a value comes from.
+type place struct {
+	source string // the name of a file, or fromCommandLine
+	line   int    // of the file
+}
+
+// What Source says beside the names of files.
+const (
+	fromDefault     = "default"
+	fromCommandLine = "command line"
+)
+
+func (p place) String() string {
+	if p.line == 0 {
+		return p.source
+	}
+	return p.source + ", line " + strconv.Itoa(p.line)
+}
 
 // Load reads the files that the environment and the command line name, or
 // those of DefaultPath, and then the options of the command line.
@@ -63,8 +88,10 @@ func Load(args []string, getenv func(string) string) (c *Config, rest, warnings 
 	c = new(Config)
 	l := loader{c, getenv, nil}
 	list := DefaultPath
+	c.chosen = "the default search path"
 	if p := getenv("RADICALE_CONFIG"); p != "" {
 		list = p
+		c.chosen = "RADICALE_CONFIG in the environment"
 	}
 	given := false
 	for i := 0; i < len(args); i++ {
@@ -84,6 +111,7 @@ func Load(args []string, getenv func(string) string) (c *Config, rest, warnings 
 			list += ":" + value
 		} else {
 			list, given = value, true
+			c.chosen = "--config on the command line"
 		}
 	}
 	if err := l.files(list); err != nil {
@@ -97,7 +125,7 @@ func Load(args []string, getenv func(string) string) (c *Config, rest, warnings 
 
 // String returns an option as text, whatever its type.
 func (c *Config) String(section, key string) string {
-	value, _ := c.get(section, key)
+	value, _ := c.at(known(section, key))
 	return value
 }
 
@@ -131,8 +159,8 @@ func (c *Config) Path(section, key string) string {
 // Source says where an option's value comes from: "default", "command line" or
 // the name of a file.
 func (c *Config) Source(section, key string) string {
-	_, source := c.get(section, key)
-	return source
+	_, from := c.at(known(section, key))
+	return from.source
 }
 
 // Headers gives names and values of the section [headers] in order.
@@ -146,32 +174,28 @@ func (c *Config) Headers() iter.Seq2[string, string] {
 	}
 }
 
-func (c *Config) get(section, key string) (value, source string) {
-	return c.at(known(section, key))
-}
-
-// known is the place of an option in the table.
-func known(section, key string) int {
-	at := find(section, key)
-	if at < 0 {
+// known returns an option that has to exist.
+func known(section, key string) *option {
+	o := find(section, key)
+	if o == nil {
 		panic("config: no option [" + section + "] " + key)
 	}
-	return at
+	return o
 }
 
-func (c *Config) at(at int) (value, source string) {
+func (c *Config) at(o *option) (value string, from place) {
 	for i := range c.set {
-		if c.set[i].option == at {
-			return c.set[i].value, c.set[i].source
+		if c.set[i].option == o {
+			return c.set[i].value, c.set[i].place
 		}
 	}
-	return options[at].value, "default"
+	return o.value, place{source: fromDefault}
 }
 
 func (c *Config) typed(section, key string, kinds ...kind) string {
-	at := known(section, key)
-	if slices.Contains(kinds, options[at].kind) {
-		value, _ := c.at(at)
+	o := known(section, key)
+	if slices.Contains(kinds, o.kind) {
+		value, _ := c.at(o)
 		return value
 	}
 	panic("config: [" + section + "] " + key + " is of another type")
@@ -225,24 +249,25 @@ func (l *loader) file(name string) error {
 	if err != nil {
 		return err
 	}
+	l.c.files = append(l.c.files, name)
 	for i := range f.Sections {
 		s := &f.Sections[i]
-		if s.Name != "headers" && !isSection(s.Name) {
+		if s.Name != "headers" && optionsOf(s.Name) == nil {
 			l.warnings = append(l.warnings, name+": unknown section ["+s.Name+"]")
 			continue
 		}
 		for _, list := range [...][]Option{f.Defaults, s.Options} {
 			for _, o := range list {
 				if s.Name == "headers" {
-					l.c.setHeader(o.Key, o.Value, name)
+					l.c.setHeader(o.Key, o.Value, place{name, o.Line})
 					continue
 				}
-				at := find(s.Name, o.Key)
-				if at < 0 || strings.HasPrefix(o.Key, "_") {
+				option := find(s.Name, o.Key)
+				if option == nil || strings.HasPrefix(o.Key, "_") {
 					l.warnings = append(l.warnings, name+": unknown option ["+s.Name+"] "+o.Key)
 					continue
 				}
-				if err := l.set(at, o.Value, name); err != nil {
+				if err := l.set(s.Name, option, o.Value, place{name, o.Line}); err != nil {
 					return fmt.Errorf("%s: line %d: %w", name, o.Line, err)
 				}
 			}
@@ -251,49 +276,39 @@ func (l *loader) file(name string) error {
 	return nil
 }
 
-func isSection(name string) bool {
-	for i := range options {
-		if options[i].section == name {
-			return true
-		}
-	}
-	return false
-}
-
 // set checks a value and keeps it.
-func (l *loader) set(at int, value, source string) error {
-	o := &options[at]
+func (l *loader) set(section string, o *option, value string, from place) error {
 	if o.kind == path {
 		var err error
 		if value, err = l.expand(value); err != nil {
-			return fmt.Errorf("[%s] %s: %w", o.section, o.key, err)
+			return fmt.Errorf("[%s] %s: %w", section, o.key, err)
 		}
 	} else if want := check(o.kind, value); want != "" {
-		return fmt.Errorf("[%s] %s: %q is not %s", o.section, o.key, value, want)
+		return fmt.Errorf("[%s] %s: %q is not %s", section, o.key, value, want)
 	}
 	for i := range l.c.set {
-		if l.c.set[i].option == at {
-			l.c.set[i].value, l.c.set[i].source = value, source
+		if l.c.set[i].option == o {
+			l.c.set[i].value, l.c.set[i].place = value, from
 			return nil
 		}
 	}
-	l.c.set = append(l.c.set, setting{at, value, source})
+	l.c.set = append(l.c.set, setting{o, value, from})
 	return nil
 }
 
-func (c *Config) setHeader(name, value, source string) {
+func (c *Config) setHeader(name, value string, from place) {
 	for i := range c.headers {
 		if strings.EqualFold(c.headers[i].name, name) {
-			c.headers[i] = header{name, value, source}
+			c.headers[i] = header{name, value, from}
 			return
 		}
 	}
-	c.headers = append(c.headers, header{name, value, source})
+	c.headers = append(c.headers, header{name, value, from})
 }
 
 // arguments takes the options of the command line and returns what is left.
 func (l *loader) arguments(args []string) (rest []string, err error) {
-	const source = "command line"
+	from := place{source: fromCommandLine}
 next:
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -313,12 +328,12 @@ next:
 			if !found || name == "" {
 				return nil, errors.New(arg + ": expected --headers-NAME=VALUE")
 			}
-			l.c.setHeader(name, value, source)
+			l.c.setHeader(name, value, from)
 			continue
 		}
 		for _, a := range aliases {
 			if a.value != "" && arg == a.flag {
-				if err := l.set(find(a.section, a.key), a.value, source); err != nil {
+				if err := l.set(a.section, known(a.section, a.key), a.value, from); err != nil {
 					return nil, err
 				}
 				continue next
@@ -331,7 +346,7 @@ next:
 				return nil, err
 			}
 			if ok {
-				if err := l.set(find(a.section, a.key), value, source); err != nil {
+				if err := l.set(a.section, known(a.section, a.key), value, from); err != nil {
 					return nil, fmt.Errorf("%s: %w", arg, err)
 				}
 				i += n - 1
@@ -339,9 +354,9 @@ next:
 			}
 		}
 		name, value, hasValue := strings.Cut(arg, "=")
-		at, no := findFlag(name)
+		section, o, no := findFlag(name)
 		switch {
-		case at < 0:
+		case o == nil:
 			rest = append(rest, arg)
 			continue
 		case no && hasValue:
@@ -349,7 +364,7 @@ next:
 		case no:
 			value = "False"
 		case hasValue:
-		case options[at].kind == boolean:
+		case o.kind == boolean:
 			value = "True"
 			// A word after a switch may be a command, so only a boolean is taken.
 			if i+1 < len(args) && check(boolean, args[i+1]) == "" {
@@ -363,7 +378,7 @@ next:
 			}
 			i += n - 1
 		}
-		if err := l.set(at, value, source); err != nil {
+		if err := l.set(section, o, value, from); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -392,11 +407,11 @@ func argument(args []string, names ...string) (value string, n int, ok bool, err
 	return "", 0, false, nil
 }
 
-// findFlag returns the option that --section-key or --no-section-key names, or -1.
-func findFlag(flag string) (at int, no bool) {
+// findFlag returns the option that --section-key or --no-section-key names, or nil.
+func findFlag(flag string) (section string, o *option, no bool) {
 	name, ok := strings.CutPrefix(flag, "--")
 	if !ok {
-		return -1, false
+		return "", nil, false
 	}
 	for _, no := range [...]bool{false, true} {
 		if no {
@@ -404,15 +419,21 @@ func findFlag(flag string) (at int, no bool) {
 				break
 			}
 		}
-		for i := range options {
-			o := &options[i]
-			key, ok := strings.CutPrefix(name, o.section)
-			if ok && len(key) == len(o.key)+1 && key[0] == '-' && sameFlag(key[1:], o.key) && (!no || o.kind == boolean) {
-				return i, no
+		for i := range sections {
+			key, ok := strings.CutPrefix(name, sections[i].name)
+			if !ok || key == "" || key[0] != '-' {
+				continue
+			}
+			options := sections[i].options
+			for j := range options {
+				o := &options[j]
+				if len(key) == len(o.key)+1 && sameFlag(key[1:], o.key) && (!no || o.kind == boolean) {
+					return sections[i].name, o, no
+				}
 			}
 		}
 	}
-	return -1, false
+	return "", nil, false
 }
 
 // sameFlag compares the flag of an option, which has dashes, with its key, which has underscores.
@@ -491,6 +512,14 @@ func check(k kind, value string) (want string) {
 			}
 			if _, err := parseInt(strip(host[n+1:])); err != nil {
 				return "a list of host:port"
+			}
+		}
+	case imapAddress:
+		// A colon behind the bracket of an IPv6 address begins the port.
+		host := value[strings.LastIndexByte(value, ']')+1:]
+		if n := strings.LastIndexByte(host, ':'); n >= 0 {
+			if _, err := parseInt(strip(host[n+1:])); err != nil {
+				return "a host or host:port"
 			}
 		}
 	case level:

@@ -32,33 +32,34 @@ func write(t *testing.T, text string) string {
 
 // The table has Radicale's options, each once, and good defaults.
 func TestOptions(t *testing.T) {
-	sections := make(map[string]int)
-	last := ""
-	for i, o := range options {
-		if find(o.section, o.key) != i {
-			t.Errorf("[%s] %s is there twice", o.section, o.key)
+	got := make(map[string]int)
+	for _, section := range sections {
+		if got[section.name] > 0 {
+			t.Errorf("[%s] is there twice", section.name)
 		}
-		if o.section != last && sections[o.section] > 0 {
-			t.Errorf("[%s] is in two places", o.section)
-		}
-		last = o.section
-		sections[o.section]++
-		if want := check(o.kind, o.value); want != "" {
-			t.Errorf("[%s] %s: default %q is not %s", o.section, o.key, o.value, want)
-		}
-		if o.kind == path && o.value != "" && !filepath.IsAbs(o.value) {
-			t.Errorf("[%s] %s: default %q is not absolute", o.section, o.key, o.value)
+		for i := range section.options {
+			o := &section.options[i]
+			if find(section.name, o.key) != o {
+				t.Errorf("[%s] %s is there twice", section.name, o.key)
+			}
+			got[section.name]++
+			if want := check(o.kind, o.value); want != "" {
+				t.Errorf("[%s] %s: default %q is not %s", section.name, o.key, o.value, want)
+			}
+			if o.kind == path && o.value != "" && !filepath.IsAbs(o.value) {
+				t.Errorf("[%s] %s: default %q is not absolute", section.name, o.key, o.value)
+			}
 		}
 	}
 	// Radicale 3.8 has 139 with the one line for any header.
 	want := map[string]int{"server": 17, "encoding": 2, "auth": 41, "group": 3, "rights": 4, "storage": 14,
 		"sharing": 15, "hook": 16, "web": 2, "logging": 22, "reporting": 2, "inetdav": 7}
-	if !maps.Equal(sections, want) {
-		t.Errorf("got %v, want %v", sections, want)
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 	for _, a := range aliases {
-		at := find(a.section, a.key)
-		if at < 0 || a.value != "" && check(options[at].kind, a.value) != "" {
+		o := find(a.section, a.key)
+		if o == nil || a.value != "" && check(o.kind, a.value) != "" {
 			t.Errorf("alias %s", a.flag)
 		}
 	}
