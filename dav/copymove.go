@@ -68,7 +68,11 @@ func (q *request) copyMove(move bool) (change, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		return answer{status: putStatus(!replaced)}, nil
+		a := answer{status: putStatus(!replaced)}
+		if q.kind()&kObject != 0 {
+			a = q.echo(a, to)
+		}
+		return a, nil
 	}, nil
 }
 

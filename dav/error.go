@@ -88,6 +88,9 @@ func (q *request) fail(err error) {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", q.h.allow(q.kindForAllow()))
 	}
+	if e.Status == http.StatusPreconditionFailed && e.Cond == (davxml.Name{}) && q.current() {
+		return
+	}
 	if e.Cond == (davxml.Name{}) {
 		text := http.StatusText(e.Status) + "\n"
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -124,7 +127,7 @@ func (q *request) fail(err error) {
 
 // clearAnswer takes back the headers of an answer that is not given.
 func clearAnswer(h http.Header) {
-	for _, k := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Location", "Preference-Applied"} {
+	for _, k := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Location", "Location", "Preference-Applied"} {
 		h.Del(k)
 	}
 }

@@ -36,10 +36,7 @@ func (q *request) get() error {
 	defer f.Close()
 	h := q.w.Header()
 	h.Set("ETag", f.ETag)
-	h.Set("Content-Type", contentType(f.Resource, ""))
-	// what a client stored must not run as a page of this origin
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "sandbox")
+	objectHeaders(h, f.Resource)
 	var content io.ReadSeeker = f
 	if k == kCalObject {
 		h.Add("Vary", "CalDAV-Timezones") // RFC 7809, 7.1
@@ -61,6 +58,14 @@ func (q *request) get() error {
 	// conditions and ranges (RFC 9110, 13 and 14)
 	http.ServeContent(q.w, q.r, "", f.ModTime, content)
 	return nil
+}
+
+// objectHeaders tells what an object is: a client's data, which must not run as a
+// page of this origin.
+func objectHeaders(h http.Header, r store.Resource) {
+	h.Set("Content-Type", contentType(r, ""))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox")
 }
 
 // fileType is the media type of a file in a plain collection.

@@ -81,6 +81,7 @@ func (q *request) makeCollection(p *proppatch, root *davxml.Element, response da
 		if err := tx.Mkcol(q.path, p.props, p.rich); err != nil {
 			return answer{}, err
 		}
+		q.prefers("return=minimal") // RFC 8144, 2.3: as it is in any case
 		return answer{status: http.StatusCreated}, nil
 	}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"inetdav/dav/davxml"
 	"inetdav/store"
@@ -21,11 +23,11 @@ func (q *request) post() (change, error) {
 		return nil, err
 	}
 	return func(tx *store.Tx) (answer, error) {
-		path, err := freePath(tx, in, n.sum.UID)
+		path, err := q.freePath(tx, in, n.sum.UID)
 		if err != nil {
 			return answer{}, err
 		}
-		a, err := n.put(tx, path)
+		a, err := q.putReceived(tx, path, n)
 		if err == nil {
 			q.w.Header().Set("Location", davxml.EscapePath(q.href(path))) // RFC 5995, 3.1
 		}
@@ -33,21 +35,43 @@ func (q *request) post() (change, error) {
 	}, nil
 }
 
-// freePath is the path for a new object with that UID.
-func freePath(tx *store.Tx, in store.Resource, uid string) (string, error) {
+// freePath is the path for a new object with that UID: of the name that the client
+// would like, if it can be had.
+func (q *request) freePath(tx *store.Tx, in store.Resource, uid string) (string, error) {
 	suffix := ".vcf"
 	if in.Kind == store.Calendar {
 		suffix = ".ics"
 	}
+	name := q.slug(suffix)
 	for try := 0; ; try++ {
-		path := join(in.Path, objectName(uid, suffix, try))
+		if name == "" {
+			name = objectName(uid, suffix, try)
+		}
+		path := join(in.Path, name)
 		switch _, err := tx.Resource(path); {
 		case errors.Is(err, fs.ErrNotExist):
 			return path, nil
 		case err != nil:
 			return "", err
-		case try > 3: // random names that are all taken
+		case try > 4: // random names that are all taken
 			return "", refuse(http.StatusInternalServerError, "no free name")
 		}
+		name = ""
 	}
+}
+
+// slug is the name for a new object that a client suggests (RFC 5995, 3.3): UTF-8,
+// percent-encoded (RFC 5023, 9.7.1). "" is none, or none that an object can have.
+func (q *request) slug(suffix string) string {
+	name, err := url.PathUnescape(strings.TrimSpace(q.r.Header.Get("Slug")))
+	if name = strings.TrimSpace(name); err != nil || name == "" {
+		return ""
+	}
+	if !strings.HasSuffix(strings.ToLower(name), suffix) {
+		name += suffix
+	}
+	if store.CheckName(name) != nil || !printable(name) {
+		return ""
+	}
+	return name
 }

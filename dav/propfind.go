@@ -30,26 +30,6 @@ func (q *request) depth(missing int) (int, error) {
 	}
 }
 
-// minimal reports whether the client wants to hear only of properties that are
-// there (RFC 8144, 2.1; Apple's Brief).
-func (q *request) minimal() bool {
-	return q.prefers("return=minimal") || q.r.Header.Get("Brief") == "t"
-}
-
-// prefers reports whether the client has a preference, and says that it is
-// heeded (RFC 7240, 2 and 3).
-func (q *request) prefers(preference string) bool {
-	prefer, _ := list(q.r.Header, "Prefer")
-	for part := range strings.SplitSeq(prefer, ",") {
-		part, _, _ = strings.Cut(part, ";")
-		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(part), `"`, ""), preference) {
-			q.w.Header().Add("Preference-Applied", preference)
-			return true
-		}
-	}
-	return false
-}
-
 // propfind is RFC 4918, 9.1.
 func (q *request) propfind() error {
 	if err := q.need(q.res, mayRead); err != nil {

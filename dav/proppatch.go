@@ -250,6 +250,9 @@ func (q *request) proppatch() (change, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		if !p.bad && q.prefers("return=minimal") { // RFC 8144, 2.2
+			return answer{status: http.StatusOK}, nil
+		}
 		return answer{body: func(q *request) error {
 			m := q.newMultistatus()
 			m.x.Start(nResponse)

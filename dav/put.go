@@ -11,10 +11,8 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
-	"inetdav/dav/davxml"
 	"inetdav/store"
 	"inetdav/store/object"
 )
@@ -103,34 +101,14 @@ func (q *request) putObject(in store.Resource) (change, error) {
 		if err := q.putCondition(tx); err != nil {
 			return answer{}, err
 		}
-		return n.put(tx, q.path)
+		return q.putReceived(tx, q.path, n)
 	}, nil
 }
 
 // newObject is an object that has been received, checked and staged.
 type newObject struct {
-	in     store.Kind // of the collection
 	staged *store.Staged
 	sum    object.Summary
-	echo   bool   // the client wants to have it back
-	data   []byte // then
-}
-
-// representation answers with the object as it is stored (RFC 8144, 3.1; RFC
-// 7240, 4.2). A client saves a GET where others rewrite what it sent.
-func (q *request) representation(path string, a answer, n *newObject) error {
-	h := q.w.Header()
-	h.Set("ETag", a.etag)
-	h.Set("Content-Type", contentType(store.Resource{Path: path, Kind: store.Object, In: n.in}, ""))
-	h.Set("Content-Location", davxml.EscapePath(q.href(path)))
-	h.Set("Content-Length", strconv.Itoa(len(n.data)))
-	if a.status == http.StatusNoContent {
-		a.status = http.StatusOK
-	}
-	q.w.WriteHeader(a.status)
-	q.wrote = true
-	_, err := q.w.Write(n.data)
-	return err
 }
 
 // receiveObject receives an object for a calendar or address book.
@@ -163,15 +141,11 @@ func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 		return nil, err
 	}
 	q.discard = staged.Discard
-	n := &newObject{in: in.Kind, staged: staged, sum: sum}
-	if q.prefers("return=representation") {
-		n.echo, n.data = true, b
-	}
-	return n, nil
+	return &newObject{staged, sum}, nil
 }
 
-// put stores the object where its collection takes it.
-func (n *newObject) put(tx *store.Tx, path string) (answer, error) {
+// putReceived stores an object where its collection takes it.
+func (q *request) putReceived(tx *store.Tx, path string, n *newObject) (answer, error) {
 	if err := accepts(tx, parent(path), &n.sum); err != nil {
 		return answer{}, err
 	}
@@ -182,12 +156,7 @@ func (n *newObject) put(tx *store.Tx, path string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: putStatus(created), etag: n.staged.ETag}
-	if n.echo {
-		back := a
-		a.body = func(q *request) error { return q.representation(path, back, n) }
-	}
-	return a, nil
+	return q.echo(answer{status: putStatus(created), etag: n.staged.ETag}, path), nil
 }
 
 func putStatus(created bool) int {
@@ -347,7 +316,7 @@ func (q *request) putNew(in store.Resource) (change, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		return answer{status: putStatus(created), etag: staged.ETag}, nil
+		return q.echo(answer{status: putStatus(created), etag: staged.ETag}, q.path), nil
 	}, nil
 }
 
