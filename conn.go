@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"inetdav/dav/console"
 )
 
 // This file finds the one connection that a super-server left for us and makes
@@ -147,7 +149,7 @@ func notSocket(fd int) error {
 		return refusal(describeFD(fd) + " is a pipe, not a socket: have the super-server hand over the connection itself" +
 			" (socat: EXEC without pipes; ncat cannot)")
 	case unix.S_IFCHR:
-		if isTerminal(fd) {
+		if console.IsTerminal(fd) {
 			return refusal(describeFD(fd) + " is a terminal, not a connection: inetdav is started by a super-server," +
 				" once for each connection" + seeHelp)
 		}

@@ -14,17 +14,6 @@ const descriptorFolder = "/proc/self/fd"
 // architectures have dup2 itself.
 func dup2(from, to int) error { return unix.Dup3(from, to, 0) }
 
-// The requests by which a terminal's settings are read and written.
-const (
-	ioctlGetTermios = unix.TCGETS
-	ioctlSetTermios = unix.TCSETS
-)
-
-func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
-	return err == nil
-}
-
 // setUserTimeout has the kernel give up the connection when sent data stays
 // unacknowledged, or the peer's window closed, for d (RFC 5482; tcp(7)): a peer
 // that vanished is noticed long before TCP's own quarter of an hour. Best

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"inetdav/dav/console"
 )
 
 // Log levels are syslog's severities (RFC 5424, 6.2.1): the smaller, the
@@ -97,7 +99,7 @@ func openSink(where string, level int, getenv func(string) string) (*sink, error
 func (s *sink) openStderr(getenv func(string) string) {
 	s.fd, s.form = 2, formPlain
 	// LISTEN_PID: systemd started us, or its systemd-socket-activate.
-	if isJournal(2, getenv("JOURNAL_STREAM")) || getenv("LISTEN_PID") != "" && !isTerminal(2) {
+	if isJournal(2, getenv("JOURNAL_STREAM")) || getenv("LISTEN_PID") != "" && !console.IsTerminal(2) {
 		s.form = formLevels
 	}
 }

@@ -15,17 +15,6 @@ const descriptorFolder = "/dev/fd"
 // dup2 makes to lead where from leads, also over an exec.
 func dup2(from, to int) error { return unix.Dup2(from, to) }
 
-// The requests by which a terminal's settings are read and written.
-const (
-	ioctlGetTermios = unix.TIOCGETA
-	ioctlSetTermios = unix.TIOCSETA
-)
-
-func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
-	return err == nil
-}
-
 // setUserTimeout does nothing here: the option is Linux's, deadlines hold
 // without it.
 func setUserTimeout(net.Conn, time.Duration) {}

@@ -28,6 +28,7 @@ import (
 	"inetdav/dav"
 	"inetdav/dav/access"
 	"inetdav/dav/config"
+	"inetdav/dav/console"
 	"inetdav/store"
 )
 
@@ -202,7 +203,7 @@ func refuse(logs *sink, err error) int {
 		logs, _ = openSink("auto", levelError, os.Getenv)
 	}
 	logs.Logf(levelError, "%v", err)
-	if logs.fd != 2 && isTerminal(2) {
+	if logs.fd != 2 && console.IsTerminal(2) {
 		(&sink{level: levelError, fd: 2}).Logf(levelError, "%v", err)
 	}
 	return exitRefused

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"inetdav/dav"
 	"inetdav/dav/access"
 	"inetdav/dav/config"
+	"inetdav/dav/console"
 	"inetdav/store"
 )
 
@@ -110,10 +110,6 @@ func storeOptions(c *config.Config, logs *sink) (store.Options, error) {
 	return o, err
 }
 
-// maxTyped bounds what is read as a password, in bytes; access has the limit
-// of what may be one.
-const maxTyped = 4096
-
 // hashPassword prints the line of a users file for a password from standard
 // input, where it is asked for twice if that is a terminal.
 func hashPassword(args []string) int {
@@ -140,11 +136,11 @@ func hashPassword(args []string) int {
 		return misused("hash-password: %v", err)
 	}
 
-	in := bufio.NewReader(io.LimitReader(os.Stdin, 2*maxTyped))
-	password, err := askPassword(in, "Password: ")
-	if err == nil && isTerminal(0) {
+	in := bufio.NewReader(io.LimitReader(os.Stdin, 2*console.MaxTyped))
+	password, err := console.AskPassword(in, "Password: ")
+	if err == nil && console.IsTerminal(0) {
 		var again string
-		if again, err = askPassword(in, "Again: "); err == nil && again != password {
+		if again, err = console.AskPassword(in, "Again: "); err == nil && again != password {
 			err = errors.New("the passwords differ")
 		}
 	}
@@ -169,50 +165,6 @@ func hashPassword(args []string) int {
 		return fail(err)
 	}
 	return exitDone
-}
-
-// askPassword reads a line, with a question and without echo on a terminal.
-func askPassword(in *bufio.Reader, question string) (string, error) {
-	if isTerminal(0) {
-		fmt.Fprint(os.Stderr, question)
-		before, err := unix.IoctlGetTermios(0, ioctlGetTermios)
-		if err != nil {
-			return "", err
-		}
-		silent := *before
-		silent.Lflag &^= unix.ECHO
-		silent.Lflag |= unix.ECHONL
-		if err := unix.IoctlSetTermios(0, ioctlSetTermios, &silent); err != nil {
-			return "", err
-		}
-		restore := func() { unix.IoctlSetTermios(0, ioctlSetTermios, before) }
-		defer restore()
-		interrupted := make(chan os.Signal, 1)
-		signal.Notify(interrupted, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-		defer signal.Stop(interrupted)
-		done := make(chan struct{})
-		defer close(done)
-		go func() {
-			select {
-			case <-interrupted:
-				restore()
-				os.Exit(exitFailed)
-			case <-done:
-			}
-		}()
-	}
-	line, err := in.ReadString('\n')
-	if err != nil && (err != io.EOF || line == "") {
-		if err == io.EOF {
-			err = errors.New("no password given")
-		}
-		return "", err
-	}
-	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-	if len(line) > maxTyped {
-		return "", errors.New("the password is too long")
-	}
-	return line, nil
 }
 
 func printVersion(args []string) int {
