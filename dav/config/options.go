@@ -57,6 +57,11 @@ const (
 //   - header_timeout: how long the head of a request may take
 //   - body_timeout, write_timeout: how long a body, an answer may stand still
 //   - max_requests: after how many requests a connection is closed; 0 is no limit
+//   - auth_socket: where the helper for logins over the network listens; "" starts it as a child
+//   - checkpassword: the program and its arguments, separated by blanks, that [auth] type = checkpassword
+//     asks, and pam
+//   - state_folder: where processes share what they know of failed and verified logins; unless set,
+//     RUNTIME_DIRECTORY or /run/inetdav
 var sections = [...]section{
 	{"server", []option{
 		{"hosts", hosts, "localhost:5232", "the super-server's addresses: ListenStream= of radicale.socket"},
@@ -226,6 +231,9 @@ var sections = [...]section{
 		{"body_timeout", seconds, "60", ""},
 		{"write_timeout", seconds, "60", ""},
 		{"max_requests", count, "0", ""},
+		{"auth_socket", path, "/run/inetdav/auth.sock", ""},
+		{"checkpassword", text, "", ""},
+		{"state_folder", path, "", ""},
 	}},
 }
 
