@@ -22,6 +22,7 @@
 package dav
 
 import (
+	"fmt"
 	"iter"
 	"math"
 	"net/http"
@@ -66,6 +67,9 @@ type handler struct {
 
 	headers      iter.Seq2[string, string] // [headers]
 	scriptName   string                    // [server] script_name
+	pathRule     string                    // [server] validate_path_value
+	pathRuleSet  bool                      // somebody chose it
+	errorDelay   time.Duration             // [server] delay_on_error
 	maxBody      int64                     // bytes; [server] max_content_length
 	maxObject    int64                     // bytes; [server] max_resource_size
 	permitDelete bool                      // [rights] permit_delete_collection
@@ -81,13 +85,25 @@ type handler struct {
 // New returns the handler.
 func New(o Options) (http.Handler, error) {
 	c := o.Config
+	scriptName := strings.TrimRight(c.String("server", "script_name"), "/")
+	if scriptName != "" && !validPrefix(scriptName) {
+		return nil, fmt.Errorf("[server] script_name: %q does not begin with a slash", scriptName)
+	}
+	for name := range c.Headers() {
+		if framing(name) {
+			return nil, fmt.Errorf("[headers] %s: a field that says where an answer ends cannot be set", name)
+		}
+	}
 	return &handler{
 		store: o.Store, auth: o.Auth, rights: o.Rights, logf: o.Logf, version: o.Version,
 		methods: methods(), properties: properties(), reports: reports(),
 		headers:      c.Headers(),
-		scriptName:   c.String("server", "script_name"),
-		maxBody:      c.Int("server", "max_content_length"),
-		maxObject:    c.Int("server", "max_resource_size"),
+		scriptName:   scriptName,
+		pathRule:     c.String("server", "validate_path_value"),
+		pathRuleSet:  c.Source("server", "validate_path_value") != "default",
+		errorDelay:   min(c.Duration("server", "delay_on_error"), maxErrorDelay),
+		maxBody:      c.MaxBody(),
+		maxObject:    c.MaxObject(),
 		permitDelete: c.Bool("rights", "permit_delete_collection"),
 		permitOver:   c.Bool("rights", "permit_overwrite_collection"),
 		strict:       c.Bool("storage", "strict_preconditions"),
@@ -96,6 +112,16 @@ func New(o Options) (http.Handler, error) {
 		maxFreeBusy:  count(c.Int("reporting", "max_freebusy_occurrence")),
 		now:          time.Now,
 	}, nil
+}
+
+// framing reports whether a header field says how an answer is encoded and
+// where it ends, which only the server can know.
+func framing(name string) bool {
+	switch strings.ToLower(name) {
+	case "connection", "content-encoding", "content-length", "trailer", "transfer-encoding":
+		return true
+	}
+	return false
 }
 
 // count is a number of the configuration that an int can hold on any machine.

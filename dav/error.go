@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"inetdav/dav/davxml"
 	"inetdav/store"
@@ -74,6 +76,9 @@ func (q *request) fail(err error) {
 		// short list that looks whole is a deletion on somebody's phone.
 		panic(http.ErrAbortHandler)
 	}
+	if e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage {
+		q.pause(q.h.errorDelay)
+	}
 	h := q.w.Header()
 	clearAnswer(h)
 	switch e.Status {
@@ -123,6 +128,24 @@ func (q *request) fail(err error) {
 	}
 	x.End(nError)
 	x.Flush()
+}
+
+// maxErrorDelay bounds [server] delay_on_error: an instance that waits is one
+// that nobody else gets.
+const maxErrorDelay = 10 * time.Second
+
+// pause waits for about d, by chance half of it more or less, as Radicale does
+// so that what makes it fail is not tried too often. It ends with the request.
+func (q *request) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.r.Context().Done():
+	}
 }
 
 // clearAnswer takes back the headers of an answer that is not given.
