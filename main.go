@@ -150,10 +150,8 @@ func serve(args []string) int {
 // when the connection is plain. What will not work as it may have been meant is
 // said in the log.
 func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.Store, error)) (handler http.Handler, tlsConfig *tls.Config, err error) {
-	if names := idleOptions(c); names != "" {
-		logs.Logf(levelInfo, "no effect here: %s (addresses and numbers of connections are the super-server's business: see radicale.socket)", names)
-	}
-	if tlsConfig, err = loadTLS(c, logs); err != nil {
+	warnUnused(c, logs)
+	if tlsConfig, err = loadTLS(c); err != nil {
 		return nil, nil, err
 	}
 	auth, err := access.NewAuthenticator(c)
@@ -179,21 +177,6 @@ func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.St
 	}
 	handler, err = dav.New(dav.Options{Store: folder, Auth: auth, Rights: rights, Config: c, Logf: logs.Logf, Version: version})
 	return handler, tlsConfig, err
-}
-
-// idleOptions names the options of Radicale that are set and do nothing here,
-// of those that change what a user sees.
-func idleOptions(c *config.Config) string {
-	var names []string
-	for _, o := range [...][2]string{
-		{"server", "hosts"}, {"server", "max_connections"}, {"server", "timeout"},
-		{"group", "type"}, {"storage", "predefined_collections"}, {"sharing", "type"}, {"hook", "type"}, {"web", "type"},
-	} {
-		if value := c.String(o[0], o[1]); c.Source(o[0], o[1]) != "default" && value != "none" && value != "" {
-			names = append(names, "["+o[0]+"] "+o[1])
-		}
-	}
-	return strings.Join(names, ", ")
 }
 
 // refuse says where an administrator sees it why this process cannot serve: in
@@ -233,6 +216,10 @@ const maxAge = time.Hour
 func loadLimits(c *config.Config) limits {
 	seconds := func(key string) time.Duration {
 		d := c.Duration("inetdav", key)
+		// Radicale's one timeout, of each wait, stands for what is not said more precisely.
+		if key != "idle_timeout" && c.Source("inetdav", key) == "default" && c.Source("server", "timeout") != "default" {
+			d = c.Duration("server", "timeout")
+		}
 		if d <= 0 {
 			return longest
 		}
@@ -252,7 +239,7 @@ func loadLimits(c *config.Config) limits {
 }
 
 // loadTLS gives the configuration of TLS, nil when the connection is plain.
-func loadTLS(c *config.Config, logs *sink) (*tls.Config, error) {
+func loadTLS(c *config.Config) (*tls.Config, error) {
 	if !c.Bool("server", "ssl") {
 		return nil, nil
 	}
@@ -277,11 +264,6 @@ func loadTLS(c *config.Config, logs *sink) (*tls.Config, error) {
 			return nil, fmt.Errorf("[server] certificate_authority: no certificate in %s", name)
 		}
 		t.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	for _, key := range [...]string{"protocol", "ciphersuite"} {
-		if c.String("server", key) != "" {
-			logs.Logf(levelNotice, "[server] %s is not used: TLS 1.2 and 1.3 are offered with safe cipher suites", key)
-		}
 	}
 	return t, nil
 }

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"inetdav/dav"
 	"inetdav/dav/access"
@@ -64,39 +60,6 @@ func verify(args []string) int {
 		return fail(fmt.Errorf("1 defect in %s", options.Folder))
 	}
 	return fail(fmt.Errorf("%d defects in %s", defects, options.Folder))
-}
-
-// checkConfig says what is wrong with the configuration. It opens what serving
-// would open, as the user who runs it, and makes nothing.
-func checkConfig(args []string) int {
-	c, rest, warnings, err := config.Load(args, os.Getenv)
-	if err != nil {
-		return fail(err)
-	}
-	if len(rest) > 0 {
-		return misused("unknown argument %q", rest[0])
-	}
-	logs := &sink{level: levelInfo, fd: 2}
-	for _, w := range warnings {
-		logs.Logf(levelWarning, "%s", w)
-	}
-	if c.Source("auth", "type") == "default" {
-		logs.Logf(levelWarning, "no [auth] type is set: nobody can log in")
-	}
-	_, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
-		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
-			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {
-				return nil, fmt.Errorf("[storage] filesystem_folder: %s: %w", dir, err)
-			}
-		}
-		return nil, nil
-	})
-	if err != nil {
-		return fail(err)
-	}
-	fmt.Println("the configuration can be served")
-	return exitDone
 }
 
 // storeOptions reads what the store has to know from the configuration, and

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"inetdav/dav/config"
+	"inetdav/store"
+)
+
+// checkConfig prints the effective configuration, with where each value comes
+// from, and says what is wrong with it and where a Radicale would differ. It
+// opens what serving would open, as the user who runs it, and makes nothing.
+func checkConfig(args []string) int {
+	c, rest, warnings, err := config.Load(args, os.Getenv)
+	if err != nil {
+		return fail(err)
+	}
+	if len(rest) > 0 {
+		return misused("unknown argument %q", rest[0])
+	}
+	if err := c.Write(os.Stdout); err != nil {
+		return fail(err)
+	}
+	logs := &sink{level: levelInfo, fd: 2}
+	for _, w := range warnings {
+		logs.Logf(levelWarning, "%s (Radicale would not start)", w)
+	}
+	if c.Source("auth", "type") == "default" {
+		logs.Logf(levelWarning, "no [auth] type is set: nobody can log in")
+	}
+	for _, d := range differences(c) {
+		logs.Logf(levelInfo, "%s", d)
+	}
+	_, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
+		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
+			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {
+				return nil, fmt.Errorf("[storage] filesystem_folder: %s: %w", dir, err)
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println("\n# the configuration can be served")
+	return exitDone
+}
+
+// differences tells of values with which a Radicale that reads them too would
+// do something else, or not start.
+func differences(c *config.Config) []string {
+	var list []string
+	for _, key := range [...]string{"validate_user_value", "validate_path_value"} {
+		if c.String("server", key) == "no-unicode" {
+			list = append(list, "[server] "+key+": Radicale does not start with no-unicode")
+		}
+	}
+	if c.Sets("inetdav") {
+		list = append(list, "[inetdav] stands in a file: Radicale does not start with it; where both read the file, use options of the command line, --inetdav-...")
+	}
+	return list
+}
+
+// warnUnused says once which options do not do what they do in Radicale.
+func warnUnused(c *config.Config, logs *sink) {
+	elsewhere, undone := c.Unused()
+	if elsewhere != "" {
+		logs.Logf(levelInfo, "no effect here: %s", elsewhere)
+	}
+	if undone != "" {
+		logs.Logf(levelNotice, "not done here: %s", undone)
+	}
+}
