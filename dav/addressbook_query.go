@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"inetdav/dav/davxml"
+	"inetdav/store"
 	"inetdav/store/object"
 )
 
-// addressbookQuery is RFC 6352, 8.6.
+// addressbookQuery is RFC 6352, 8.6. Depth counts as in calendarQuery: on a
+// collection of address books alone (RFC 6352, 8.2).
 func (q *request) addressbookQuery(root *davxml.Element) error {
 	a, err := q.readAsked(root)
 	if err != nil {
@@ -24,13 +26,33 @@ func (q *request) addressbookQuery(root *davxml.Element) error {
 	if err := f.Check(); err != nil {
 		return badQuery(err, nCardSupportedFilter, nCardSupportedCollate)
 	}
-	limit := 0
+	var left *int
 	if l := root.Child(nCardLimit); l != nil { // RFC 6352, 8.6.1
-		if limit, err = strconv.Atoi(strings.TrimSpace(l.Child(nNresults).Text())); err != nil || limit < 1 {
+		limit, err := strconv.Atoi(strings.TrimSpace(l.Child(nNresults).Text()))
+		if err != nil || limit < 1 {
 			return refuse(http.StatusBadRequest, "limit")
 		}
+		left = &limit
 	}
-	return q.query(a, limit, f.Decide, func(t *target) (bool, error) { return f.Match(t.card) })
+	depth, err := q.depth(0)
+	if err != nil {
+		return err
+	}
+	m := q.newMultistatus()
+	path, only := q.path, ""
+	if q.kind()&kObject != 0 { // the scope is the one object
+		path, only = parent(path), base(path)
+	}
+	err = q.collectionsBelow(store.AddressBook, path, depth, func(c *store.Collection) error {
+		return m.matches(c, only, a, left, f.Decide, func(t *target) (bool, error) { return f.Match(t.card) })
+	})
+	if err == errTruncated {
+		err = m.truncated(davxml.EscapePath(q.hrefOf(q.res)))
+	}
+	if err != nil {
+		return err
+	}
+	return m.close()
 }
 
 // readCardFilter reads CARDDAV:filter (RFC 6352, 10.5).
@@ -95,8 +117,9 @@ func readCardPropFilter(e *davxml.Element) (p object.CardPropFilter, err error) 
 
 // readAddressData reads CARDDAV:address-data as a request has it (RFC 6352,
 // 10.4); nil: the whole object as it is stored. That is also what a client gets
-// that names no version: the definition's default, 3.0, would change the cards of
-// all clients that do not know of versions.
+// that names neither type nor version: the definition's default, 3.0, would change
+// the cards of clients that do not know of versions, as Thunderbird, which stores
+// 4.0. It counts for those that show, with the type, that they do.
 func readAddressData(e *davxml.Element) (*object.AddressData, error) {
 	if e == nil {
 		return nil, nil
@@ -105,6 +128,9 @@ func readAddressData(e *davxml.Element) (*object.AddressData, error) {
 		return nil, err
 	}
 	d := &object.AddressData{Version: e.Attr("version")}
+	if d.Version == "" && e.HasAttr("content-type") {
+		d.Version = "3.0"
+	}
 	all := false
 	for c := range e.Elements() {
 		switch {

@@ -47,11 +47,11 @@ func (q *request) calendarQuery(root *davxml.Element) error {
 	if q.kind()&kObject != 0 { // the scope is the one object
 		path, only = parent(path), base(path)
 	}
-	err = q.calendarsBelow(path, depth, func(c *store.Collection) error {
+	err = q.collectionsBelow(store.Calendar, path, depth, func(c *store.Collection) error {
 		if a.floating = floating; !given {
 			a.floating = q.floatingOf(c)
 		}
-		return m.matches(c, only, a, 0, decide, match)
+		return m.matches(c, only, a, nil, decide, match)
 	})
 	if err != nil {
 		return err
@@ -78,9 +78,9 @@ func (q *request) floating(root *davxml.Element) (z *caltime.Zone, given bool, e
 	return nil, false, nil
 }
 
-// calendarsBelow visits a calendar, or the calendars in a collection, depth levels
-// down, that the user may read.
-func (q *request) calendarsBelow(path string, depth int, visit func(*store.Collection) error) error {
+// collectionsBelow visits a calendar or address book, whichever is wanted, or those
+// in a collection, depth levels down, that the user may read.
+func (q *request) collectionsBelow(want store.Kind, path string, depth int, visit func(*store.Collection) error) error {
 	c, err := q.snapshot(path, q.kind()&kObject == 0)
 	if gone(err) && path != q.path {
 		return nil
@@ -89,7 +89,7 @@ func (q *request) calendarsBelow(path string, depth int, visit func(*store.Colle
 		return err
 	}
 	defer c.Close()
-	if c.Kind() == store.Calendar {
+	if c.Kind() == want {
 		return visit(c)
 	}
 	if depth == 0 || c.Kind() != store.Plain {
@@ -99,7 +99,7 @@ func (q *request) calendarsBelow(path string, depth int, visit func(*store.Colle
 		if err != nil {
 			return err
 		}
-		if err := q.calendarsBelow(in.Path, depth-1, visit); err != nil {
+		if err := q.collectionsBelow(want, in.Path, depth-1, visit); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ func (q *request) freeBusyQuery(root *davxml.Element) error {
 			return err
 		}
 	}
-	if err := q.calendarsBelow(q.path, depth, func(c *store.Collection) error { return q.freeBusyOf(fb, c) }); err != nil {
+	if err := q.collectionsBelow(store.Calendar, q.path, depth, func(c *store.Collection) error { return q.freeBusyOf(fb, c) }); err != nil {
 		return err
 	}
 	if err := fb.Check(); err != nil {

@@ -106,6 +106,13 @@ func (q *request) export() error {
 	defer c.Close()
 	h := q.w.Header()
 	etag := `"` + c.CTag() + `"`
+	var convert func([]byte) []byte
+	if c.Kind() == store.AddressBook {
+		tag := ""
+		if convert, tag = q.cardVersions(); convert != nil {
+			etag = "W/" + etag[:len(etag)-1] + tag + `"` // see negotiateCard
+		}
+	}
 	h.Set("ETag", etag)
 	h.Set("Last-Modified", c.ModTime().UTC().Format(http.TimeFormat))
 	if unmodified, err := unmodified(q.r.Header, etag, c.ModTime()); err != nil {
@@ -126,6 +133,7 @@ func (q *request) export() error {
 		file = fallback
 	}
 	// RFC 8187, 3.2.1: attr-char is less than what a path may have
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Disposition", "attachment; filename*=utf-8''"+strings.ReplaceAll(url.QueryEscape(file+suffix), "+", "%20"))
 	b := q.answerBody(http.StatusOK, mediaType)
 	if q.r.Method == http.MethodHead {
@@ -149,6 +157,9 @@ func (q *request) export() error {
 			return err
 		}
 		buf = data[:0]
+		if convert != nil {
+			data = convert(data)
+		}
 		if q.timezones() != 0 && kind == object.KindCalendar {
 			if c, err := object.ParseCalendar(data); err == nil {
 				data = q.withTimezones(c, data)

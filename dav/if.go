@@ -129,6 +129,7 @@ type ifResource struct {
 	readable bool             // by the user: else nothing is to be learned of it
 	locks    store.WriteLocks // on it
 	sync     string           // its sync token, "" if it has none
+	home     bool             // sync is yet to be made of its collections' tokens
 	etag     string           // "" if it has none
 	hashed   bool             // etag is known
 }
@@ -157,6 +158,9 @@ func (i *ifState) resource(path string) (*ifResource, error) {
 			r.sync = c.SyncToken()
 		}
 	}
+	if r.exists && r.readable && kindOf(res) == kPrincipal {
+		r.home = true
+	}
 	if !r.readable {
 		err = nil
 	}
@@ -178,6 +182,22 @@ func (i *ifState) token(path string, onServer bool, token string) (bool, error) 
 	for l := range r.locks {
 		if r.locks[l].Token == token {
 			return true, nil
+		}
+	}
+	if r.home && strings.HasPrefix(token, homeToken) { // which costs a look at all collections
+		r.home = false
+		home, err := i.s.Collection(path)
+		if err == nil {
+			r.sync, err = i.q.homeSyncToken(home, func(res store.Resource) (string, error) {
+				c, err := i.s.Collection(res.Path)
+				if err != nil {
+					return "", err
+				}
+				return c.SyncToken(), nil
+			})
+		}
+		if absent(err) != nil {
+			return false, err
 		}
 	}
 	return token == r.sync && token != "", nil

@@ -109,6 +109,8 @@ var (
 	nLockdiscovery        = davxml.Name{Space: davxml.DAV, Local: "lockdiscovery"}
 	nSyncToken            = davxml.Name{Space: davxml.DAV, Local: "sync-token"}
 	nCurrentUserPrincipal = davxml.Name{Space: davxml.DAV, Local: "current-user-principal"}
+	nPrincipalAddress     = davxml.Name{Space: davxml.CardDAV, Local: "principal-address"}
+	nMeCard               = davxml.Name{Space: davxml.CS, Local: "me-card"}
 	nUserAddressSet       = davxml.Name{Space: davxml.CalDAV, Local: "calendar-user-address-set"}
 	nEmailAddressSet      = davxml.Name{Space: davxml.CS, Local: "email-address-set"}
 	nComponentSet         = davxml.Name{Space: davxml.CalDAV, Local: "supported-calendar-component-set"}

@@ -58,6 +58,37 @@ func (q *request) negotiateCard(f *store.OpenedObject) (io.ReadSeeker, error) {
 	return nil, &Error{Status: http.StatusNotAcceptable, Cond: nSupportedAddrConvert, Err: err}
 }
 
+// cardVersions is the choice of negotiateCard for each card of an export; nil: all
+// of them as they are. tag tells what comes of one choice from what comes of another.
+func (q *request) cardVersions() (convert func(data []byte) []byte, tag string) {
+	q.w.Header().Add("Vary", "Accept")
+	accept, _ := list(q.r.Header, "Accept")
+	ranges, named := cardRanges(accept)
+	if !named {
+		return nil, ""
+	}
+	for _, v := range []string{"3.0", "4.0"} {
+		if w := preferredCard(ranges, v); w == "3.0" || w == "4.0" {
+			v = w
+		}
+		tag += "-" + v
+	}
+	convert = func(data []byte) []byte {
+		stored := object.CardVersion(data)
+		version := preferredCard(ranges, stored)
+		if version == stored {
+			return data
+		}
+		if c, err := object.ParseCard(data); err == nil {
+			if out, err := c.Convert(nil, data, version); err == nil {
+				return out
+			}
+		}
+		return data // better than none: this is what people back up
+	}
+	return convert, tag
+}
+
 // cardRanges reads a field Accept. named reports whether it names a version of
 // vCard, or a format that is not text: else there is nothing to choose.
 func cardRanges(accept string) (ranges []mediaRange, named bool) {

@@ -176,7 +176,7 @@ func (q *request) syncToken(t *target) (string, error) {
 		return "", err
 	}
 	if t.kind() == kPrincipal {
-		return q.homeSyncToken(c)
+		return q.homeSyncToken(c, q.tokenOf)
 	}
 	return c.SyncToken(), nil
 }

@@ -34,8 +34,8 @@ func reports() []report {
 		{name: c("calendar-multiget"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarMultiget},
 		{name: c("calendar-query"), on: kCalendar | kCalObject | kPrincipal | kPlain, serve: (*request).calendarQuery},
 		{name: c("free-busy-query"), on: kCalendar | kPrincipal | kPlain, serve: (*request).freeBusyQuery},
-		{name: cr("addressbook-multiget"), on: kAddressbook | kCardObject, serve: (*request).addressbookMultiget},
-		{name: cr("addressbook-query"), on: kAddressbook | kCardObject, serve: (*request).addressbookQuery},
+		{name: cr("addressbook-multiget"), on: kAddressbook | kCardObject | kPrincipal | kPlain, serve: (*request).addressbookMultiget},
+		{name: cr("addressbook-query"), on: kAddressbook | kCardObject | kPrincipal | kPlain, serve: (*request).addressbookQuery},
 	}
 }
 
@@ -281,32 +281,13 @@ func (g *multiget) open(path string) (*target, error) {
 	return t, err
 }
 
-// query writes the objects that a filter matches. decide answers from the
-// index alone; match opens the object, where decide could not tell.
-func (q *request) query(a *asked, limit int, decide func(*object.Summary) object.Verdict, match func(*target) (bool, error)) error {
-	path := q.path
-	only := ""
-	if q.kind()&kObject != 0 { // the scope is the one object: RFC 4791, 7.8
-		path, only = parent(path), base(path)
-	}
-	c, err := q.snapshot(path, only == "")
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	m := q.newMultistatus()
-	if err := m.matches(c, only, a, limit, decide, match); err != nil {
-		return err
-	}
-	return m.close()
-}
-
 // matches writes the objects of a collection that a filter matches; of the one named
-// only, if there is such a name.
-func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit int, decide func(*object.Summary) object.Verdict, match func(*target) (bool, error)) error {
+// only, if there is such a name. decide answers from the index alone; match opens
+// the object, where decide could not tell. left is how many more objects the client
+// wants, nil if there is no limit; errTruncated if there are more.
+func (m *multistatus) matches(c *store.Collection, only string, a *asked, left *int, decide func(*object.Summary) object.Verdict, match func(*target) (bool, error)) error {
 	q, path := m.q, c.Path()
 	t := target{res: store.Resource{Kind: store.Object, In: c.Kind()}, coll: c}
-	found := 0
 	for t.rec = range c.Objects() {
 		if only != "" && t.rec.Name != only {
 			continue
@@ -346,11 +327,10 @@ func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit 
 				continue
 			}
 		}
-		if found++; limit > 0 && found > limit {
-			if err := m.truncated(davxml.EscapePath(q.collectionHref(path))); err != nil {
-				return err
+		if left != nil {
+			if *left--; *left < 0 {
+				return errTruncated
 			}
-			break
 		}
 		if err := m.object(davxml.EscapePath(q.href(t.res.Path)), &t, a); err != nil {
 			return err
@@ -358,6 +338,9 @@ func (m *multistatus) matches(c *store.Collection, only string, a *asked, limit 
 	}
 	return c.Err()
 }
+
+// errTruncated ends a list of which the client wants no more.
+var errTruncated = errors.New("truncated")
 
 func (q *request) parseIf(t *target, needed bool) error {
 	if !needed {

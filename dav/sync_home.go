@@ -85,33 +85,44 @@ func (q *request) members(in *store.Collection) iter.Seq2[store.Resource, error]
 	}
 }
 
-// homeSyncToken is the token of this moment; "" where a collection has none or
-// there are too many.
-func (q *request) homeSyncToken(home *store.Collection) (string, error) {
+// homeSyncToken is the token of this moment, made of those that tokenOf gives; ""
+// where a collection has none or there are too many.
+func (q *request) homeSyncToken(home *store.Collection, tokenOf func(store.Resource) (string, error)) (string, error) {
 	var ps []position
+	size := 0
 	for res, err := range q.members(home) {
-		var c *store.Collection
+		token := ""
 		if err == nil {
-			c, err = q.snapshot(res.Path, false)
+			token, err = tokenOf(res)
 		}
-		if err != nil {
-			if memberStatus(err) != 0 {
-				continue // who goes on from here hears of it once it can be read
-			}
+		switch {
+		case err != nil && memberStatus(err) != 0:
+			continue // who goes on from here hears of it once it can be read
+		case err != nil:
 			return "", err
-		}
-		if kindOf(res)&(kCalendar|kAddressbook) != 0 && c.SyncToken() == "" {
-			c.Close()
+		case kindOf(res)&(kCalendar|kAddressbook) != 0 && token == "":
 			return "", nil
 		}
-		ps = append(ps, position{base(res.Path), c.SyncToken()})
-		c.Close()
+		ps = append(ps, position{base(res.Path), token})
+		if size += len(base(res.Path)) + len(token); size > MaxHomeToken {
+			return "", nil
+		}
 	}
 	token := joinPositions(ps)
 	if len(token) > MaxHomeToken {
 		return "", nil
 	}
 	return token, nil
+}
+
+// tokenOf is the sync token of a member of a home.
+func (q *request) tokenOf(res store.Resource) (string, error) {
+	c, err := q.snapshot(res.Path, false)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	return c.SyncToken(), nil
 }
 
 // home writes what has changed in a home since the token.
