@@ -44,8 +44,9 @@ const facilityDaemon = 3 << 3
 // processes do not mix. Entries that cannot be written are lost: there is
 // nobody to tell.
 type sink struct {
-	level int // entries above it are left out
-	form  form
+	level   int // entries above it are left out
+	form    form
+	details details // what is said about requests
 
 	// http.Server and the wait for signals log beside the handler.
 	mu     sync.Mutex
@@ -58,9 +59,9 @@ type sink struct {
 type form uint8
 
 const (
-	formPlain  form = iota // inetdav[pid]: text
-	formLevels             // <6>text: systemd's, sd-daemon(3)
-	formSyslog             // <30>Nov 22 19:45:00 inetdav[pid]: text (RFC 3164, 4.1)
+	formPlain  form = iota // inetdav[pid]: [INFO] text
+	formLevels             // <6>[pid] [INFO] text: systemd's levels, sd-daemon(3), before what Radicale writes there
+	formSyslog             // <30>Nov 22 19:45:00 inetdav[pid]: [INFO] text (RFC 3164, 4.1)
 	formFile               // [2026-11-22 19:45:00 +0000] [pid] [INFO] text (Radicale's)
 )
 
@@ -215,23 +216,22 @@ func (s *sink) prefix(line []byte, level int) []byte {
 		line = append(line, '>')
 		line = time.Now().AppendFormat(line, time.Stamp) // local, as RFC 3164, 4.1.2 has it
 		line = append(line, ' ')
-		line = appendName(line)
 	case formFile:
-		line = time.Now().AppendFormat(line, "[2006-01-02 15:04:05 -0700] [")
-		line = strconv.AppendInt(line, int64(os.Getpid()), 10)
-		line = append(line, "] ["...)
-		line = append(line, levelName(level)...)
-		line = append(line, "] "...)
-	default:
-		line = appendName(line)
+		line = time.Now().AppendFormat(line, "[2006-01-02 15:04:05 -0700] ")
 	}
-	return line
-}
-
-func appendName(line []byte) []byte {
-	line = append(line, "inetdav["...)
+	named := s.form == formPlain || s.form == formSyslog
+	if named {
+		line = append(line, "inetdav"...)
+	}
+	line = append(line, '[')
 	line = strconv.AppendInt(line, int64(os.Getpid()), 10)
-	return append(line, "]: "...)
+	line = append(line, ']')
+	if named {
+		line = append(line, ':')
+	}
+	line = append(line, " ["...)
+	line = append(line, levelName(level)...)
+	return append(line, "] "...)
 }
 
 // levelName gives the name that Radicale writes into its log for level.

@@ -168,7 +168,7 @@ func expectSyslog(t *testing.T, c net.Conn, level int, text string) {
 	if m == nil {
 		t.Fatalf("not of RFC 3164's form: %q", buf[:n])
 	}
-	if m[1] != strconv.Itoa(24+level) || m[2] != strconv.Itoa(os.Getpid()) || m[3] != text {
+	if m[1] != strconv.Itoa(24+level) || m[2] != strconv.Itoa(os.Getpid()) || m[3] != "["+levelName(level)+"] "+text {
 		t.Errorf("got %q", m[1:])
 	}
 }
@@ -211,7 +211,10 @@ func TestParseLevel(t *testing.T) {
 	}
 }
 
-var debugLine = regexp.MustCompile(`(?m)^<7>.*\n`)
+var (
+	chatter   = regexp.MustCompile(`(?m)^<[67]>.*\n`)
+	processID = regexp.MustCompile(`\[\d+\]`)
+)
 
 // systemd reads levels off the lines (sd-daemon(3)), inetd's own log does not.
 func TestLogOnStandardError(t *testing.T) {
@@ -219,11 +222,11 @@ func TestLogOnStandardError(t *testing.T) {
 		t.Run(how.String(), func(t *testing.T) {
 			s := startServerWith(t, serverOptions{helper: "hello", handover: how, noLog: true})
 			get(t, s, "log?text=one%0Atwo")
-			want := "<4>said one\\ntwo\n"
+			want := "<4>[] [WARNING] said one\\ntwo\n"
 			if how == inetd {
 				want = "" // standard error is the client
 			}
-			if got := debugLine.ReplaceAllString(s.Log(), ""); got != want {
+			if got := processID.ReplaceAllString(chatter.ReplaceAllString(s.Log(), ""), "[]"); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -178,12 +177,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.conn.SetReadDeadline(time.Now().Add(g.body))
 	}
 
-	if g.logs.level >= levelDebug {
-		began := time.Now()
-		// As the client said them: the handler may change the request.
-		method, path := r.Method, r.URL.Path
-		user, _, _ := r.BasicAuth()
-		defer func() { g.logRequest(method, path, user, time.Since(began)) }()
+	if e := g.logs.begin(r); e != nil {
+		g.in.excerpt, g.out.excerpt = e.content, e.answer
+		defer func() { e.end(g.status(), w.Header(), g.out.moved) }()
 	}
 	defer g.recoverPanic(r)
 	g.handler.ServeHTTP(&g.out, r)
@@ -201,17 +197,15 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logRequest says what became of a request. user is who the client says he is:
-// whether he is believed shows in the status.
-func (g *guard) logRequest(method, path, user string, took time.Duration) {
-	status := "broken off"
+// status is that of the answer, 0 where it was broken off.
+func (g *guard) status() int {
 	switch {
-	case g.out.whole && g.out.status == 0:
-		status = "200"
-	case g.out.whole:
-		status = strconv.Itoa(g.out.status)
+	case !g.out.whole:
+		return 0
+	case g.out.status == 0:
+		return http.StatusOK
 	}
-	g.logs.Logf(levelDebug, "%s %q by %q: %s, %d bytes, %d ms", method, path, user, status, g.out.moved, took.Milliseconds())
+	return g.out.status
 }
 
 // maxStack bounds the lines of a stack trace in the log.
@@ -264,9 +258,10 @@ type pacedBody struct {
 	io.ReadCloser
 	conn net.Conn
 	pace
-	write time.Duration
-	begun bool
-	err   error // what ended it
+	write   time.Duration
+	begun   bool
+	err     error // what ended it
+	excerpt *excerpt
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
@@ -281,6 +276,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	b.conn.SetReadDeadline(now.Add(b.allowance()))
 	n, err := b.ReadCloser.Read(p)
 	b.passed(now, int64(n))
+	b.excerpt.add(p[:n])
 	if b.err = err; err == io.EOF {
 		// From here on http.Server watches for the peer's going; a deadline
 		// would look like that.
@@ -294,8 +290,9 @@ type pacedWriter struct {
 	http.ResponseWriter
 	conn net.Conn
 	pace
-	status int  // of the answer; 0 before it is said
-	whole  bool // the handler came to its end
+	status  int  // of the answer; 0 before it is said
+	whole   bool // the handler came to its end
+	excerpt *excerpt
 }
 
 func (w *pacedWriter) WriteHeader(status int) {
@@ -318,6 +315,7 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	start := w.begin()
 	n, err := w.ResponseWriter.Write(p)
 	w.passed(start, int64(n))
+	w.excerpt.add(p[:n])
 	return n, err
 }
 
@@ -325,6 +323,9 @@ func (w *pacedWriter) WriteString(s string) (int, error) {
 	start := w.begin()
 	n, err := io.WriteString(w.ResponseWriter, s)
 	w.passed(start, int64(n))
+	if w.excerpt != nil {
+		w.excerpt.add([]byte(s[:n]))
+	}
 	return n, err
 }
 
@@ -339,7 +340,7 @@ func (w *pacedWriter) Flush() {
 // net/http and net recognise.
 func (w *pacedWriter) ReadFrom(src io.Reader) (total int64, err error) {
 	to, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok {
+	if !ok || w.excerpt != nil {
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
 	slice := io.LimitedReader{R: src}

@@ -145,7 +145,8 @@ func TestKeptConnection(t *testing.T) {
 		}
 		// at debug a line for the connection and one for each request
 		log := s.Log()
-		if strings.Count(log, "\n") != 5 || strings.Count(log, "[DEBUG] connection from ") != 1 || strings.Count(log, "[DEBUG] GET ") != 4 {
+		if strings.Count(log, "\n") != 13 || strings.Count(log, "[DEBUG] connection from ") != 1 || strings.Count(log, "[INFO] GET request for ") != 4 ||
+			strings.Count(log, "[INFO] GET response status for ") != 4 {
 			t.Errorf("logged %q", log)
 		}
 	})

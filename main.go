@@ -201,6 +201,7 @@ func openLog(c *config.Config) (*sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("[inetdav] log: %w", err)
 	}
+	logs.details = loadDetails(c)
 	return logs, nil
 }
 

@@ -266,36 +266,6 @@ func TestRootWarning(t *testing.T) {
 	}
 }
 
-// At level debug there is a line for each request.
-func TestRequestLog(t *testing.T) {
-	s := startServer(t)
-	c := s.dial()
-	io.WriteString(c, "PROPFIND /u/ HTTP/1.1\r\nHost: h\r\nDepth: 0\r\nAuthorization: Basic dTp4\r\n\r\nGET /u/x%0A HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-	r := bufio.NewReader(c)
-	status, body := readAnswer(t, r)
-	if status != 207 {
-		t.Fatal(status)
-	}
-	other, _ := readAnswer(t, r)
-	s.waitExit()
-	for _, want := range []string{
-		fmt.Sprintf(`PROPFIND "/u/" by "u": 207, %d bytes, `, len(body)),
-		fmt.Sprintf(`GET "/u/x\n" by "": %d, `, other),
-	} {
-		if strings.Count(s.Log(), "[DEBUG] "+want) != 1 {
-			t.Errorf("%q is not in the log", want)
-		}
-	}
-	quiet := startServer(t, "--logging-level=info")
-	c = quiet.dial()
-	io.WriteString(c, "OPTIONS / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-	readAnswer(t, bufio.NewReader(c))
-	quiet.waitExit()
-	if strings.Contains(quiet.Log(), "OPTIONS") {
-		t.Errorf("at level info: %q", quiet.Log())
-	}
-}
-
 // The real program on each kind of connection.
 func TestServe(t *testing.T) {
 	for _, how := range []handover{systemd, inetd} {
