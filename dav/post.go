@@ -45,7 +45,7 @@ func (q *request) freePath(tx *store.Tx, in store.Resource, uid string) (string,
 	name := q.slug(suffix)
 	for try := 0; ; try++ {
 		if name == "" {
-			name = objectName(uid, suffix, try)
+			name = ObjectName(uid, suffix, try)
 		}
 		path := join(in.Path, name)
 		switch _, err := tx.Resource(path); {

@@ -456,7 +456,7 @@ func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calenda
 			types = append(types, sum.Component)
 		}
 		for try := range 3 {
-			err = staged.Add(objectName(part.UID, suffix, try), part.Data)
+			err = staged.Add(ObjectName(part.UID, suffix, try), part.Data)
 			if !errors.Is(err, fs.ErrExist) {
 				break
 			}
@@ -468,9 +468,9 @@ func (q *request) stageObjects(staged *store.StagedCollection, b []byte, calenda
 	return types, staged.Sync()
 }
 
-// objectName makes the name of an object: its UID with the suffix; where that
+// ObjectName makes the name of an object: its UID with the suffix; where that
 // cannot be a name, a hash of it; where that is taken, a random one.
-func objectName(uid, suffix string, try int) string {
+func ObjectName(uid, suffix string, try int) string {
 	name := uid
 	if !strings.HasSuffix(strings.ToLower(uid), suffix) {
 		name += suffix
