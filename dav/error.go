@@ -150,7 +150,7 @@ func (q *request) pause(d time.Duration) {
 
 // clearAnswer takes back the headers of an answer that is not given.
 func clearAnswer(h http.Header) {
-	for _, k := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Location", "Location", "Preference-Applied"} {
+	for _, k := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location", "Location", "Preference-Applied"} {
 		h.Del(k)
 	}
 }

@@ -26,6 +26,9 @@ func (q *request) get() error {
 	if err := q.need(q.res, mayRead); err != nil {
 		return err
 	}
+	if err := q.readCondition(); err != nil {
+		return err
+	}
 	if k&kCollection != 0 {
 		return q.plain(http.StatusForbidden, "Directory listings are not supported.\n")
 	}
@@ -36,7 +39,7 @@ func (q *request) get() error {
 	defer f.Close()
 	h := q.w.Header()
 	h.Set("ETag", f.ETag)
-	objectHeaders(h, f.Resource)
+	q.objectHeaders(f.Resource)
 	var content io.ReadSeeker = f
 	if k == kCalObject {
 		h.Add("Vary", "CalDAV-Timezones") // RFC 7809, 7.1
@@ -62,8 +65,12 @@ func (q *request) get() error {
 
 // objectHeaders tells what an object is: a client's data, which must not run as a
 // page of this origin.
-func objectHeaders(h http.Header, r store.Resource) {
+func (q *request) objectHeaders(r store.Resource) {
+	h := q.w.Header()
 	h.Set("Content-Type", contentType(r, ""))
+	if language := q.objectLanguage(r.Path); language != "" {
+		h.Set("Content-Language", language)
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox")
 }
@@ -99,6 +106,9 @@ func (q *request) export() error {
 	if !q.allowed(q.res, mayRead) && !strings.Contains(q.h.rights.Letters(q.user, q.path), "i") {
 		return q.need(q.res, mayRead)
 	}
+	if err := q.readCondition(); err != nil {
+		return err
+	}
 	c, err := q.snapshot(q.path, true)
 	if err != nil {
 		return err
@@ -114,6 +124,9 @@ func (q *request) export() error {
 		}
 	}
 	h.Set("ETag", etag)
+	if language, ok := c.Props().Get(store.Tag(nGetContentLanguage.Space, nGetContentLanguage.Local)); ok && isLanguages(language) {
+		h.Set("Content-Language", language)
+	}
 	h.Set("Last-Modified", c.ModTime().UTC().Format(http.TimeFormat))
 	if unmodified, err := unmodified(q.r.Header, etag, c.ModTime()); err != nil {
 		return err

@@ -25,6 +25,41 @@ type state interface {
 	ETag(path string) (string, error)
 }
 
+// unlocked is the state for methods that only read: they take no lock.
+type unlocked struct {
+	q    *request
+	open []*store.Collection
+}
+
+func (u *unlocked) Resource(path string) (store.Resource, error) { return u.q.h.store.Resource(path) }
+
+func (u *unlocked) Collection(path string) (*store.Collection, error) {
+	c, err := u.q.snapshot(path, false)
+	if err == nil {
+		u.open = append(u.open, c)
+	}
+	return c, err
+}
+
+func (u *unlocked) ETag(path string) (string, error) {
+	o, err := u.q.h.store.OpenObject(path)
+	if err != nil {
+		return "", absent(err)
+	}
+	return o.ETag, o.Close()
+}
+
+// readCondition evaluates the If header of a method that only reads. Its rights
+// are checked by then.
+func (q *request) readCondition() error {
+	u := &unlocked{q: q}
+	err := q.ifHeader(u)
+	for _, c := range u.open {
+		c.Close()
+	}
+	return err
+}
+
 // ifHeader evaluates the If header (RFC 4918, 10.4): lists of conditions, each
 // of which may be true, for the resource of the request or for one that is
 // named. The state tokens that can match are those of locks and sync tokens
@@ -131,7 +166,7 @@ type ifResource struct {
 	sync     string           // its sync token, "" if it has none
 	home     bool             // sync is yet to be made of its collections' tokens
 	etag     string           // "" if it has none
-	hashed   bool             // etag is known
+	hashed   bool             // etag is known: that of an object costs reading it
 }
 
 func (i *ifState) resource(path string) (*ifResource, error) {
@@ -152,10 +187,13 @@ func (i *ifState) resource(path string) (*ifResource, error) {
 	if r.exists {
 		r.locks = i.q.covering(path)
 	}
-	if r.exists && r.readable && kindOf(res)&(kCalendar|kAddressbook) != 0 {
+	if k := kindOf(res); r.exists && r.readable && k&kTagged != 0 {
 		var c *store.Collection
 		if c, err = i.s.Collection(path); err == nil {
-			r.sync = c.SyncToken()
+			r.etag, r.hashed = `"`+c.CTag()+`"`, true
+			if k != kSubscribed {
+				r.sync = c.SyncToken()
+			}
 		}
 	}
 	if r.exists && r.readable && kindOf(res) == kPrincipal {

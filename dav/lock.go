@@ -159,10 +159,15 @@ func (q *request) locked(tx *store.Tx) (a answer, err error) {
 				return err
 			}
 		}
+		m.x.Element(nResponsedescription, nothingChanged)
 		return m.close()
 	}
 	return a, nil
 }
+
+// nothingChanged says in a 207 what its list of failures leaves open: trees are
+// removed, copied and moved whole or not at all.
+const nothingChanged = "Nothing was changed."
 
 // inside reports whether path is that of a member of a collection, however deep.
 func inside(path, collection string) bool { return strings.HasPrefix(path, collection+"/") }

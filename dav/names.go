@@ -13,6 +13,7 @@ var (
 	nStatus              = davxml.Name{Space: davxml.DAV, Local: "status"}
 	nHref                = davxml.Name{Space: davxml.DAV, Local: "href"}
 	nError               = davxml.Name{Space: davxml.DAV, Local: "error"}
+	nResponsedescription = davxml.Name{Space: davxml.DAV, Local: "responsedescription"}
 	nPropfind            = davxml.Name{Space: davxml.DAV, Local: "propfind"}
 	nAllprop             = davxml.Name{Space: davxml.DAV, Local: "allprop"}
 	nPropname            = davxml.Name{Space: davxml.DAV, Local: "propname"}
@@ -103,6 +104,7 @@ var (
 	nOwner               = davxml.Name{Space: davxml.DAV, Local: "owner"}
 
 	// properties
+	nGetContentLanguage   = davxml.Name{Space: davxml.DAV, Local: "getcontentlanguage"}
 	nResourcetype         = davxml.Name{Space: davxml.DAV, Local: "resourcetype"}
 	nDisplayname          = davxml.Name{Space: davxml.DAV, Local: "displayname"}
 	nGetetag              = davxml.Name{Space: davxml.DAV, Local: "getetag"}

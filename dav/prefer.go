@@ -60,7 +60,7 @@ func (q *request) representation(status int, f *store.OpenedObject) error {
 	defer f.Close()
 	h := q.w.Header()
 	h.Set("ETag", f.ETag)
-	objectHeaders(h, f.Resource)
+	q.objectHeaders(f.Resource)
 	h.Set("Content-Location", davxml.EscapePath(q.href(f.Path)))
 	h.Set("Content-Length", strconv.FormatInt(f.Size, 10))
 	q.w.WriteHeader(status)

@@ -2,7 +2,10 @@ package dav
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"inetdav/dav/davxml"
 	"inetdav/store"
@@ -15,8 +18,10 @@ func propWebDAV() []property {
 	return []property{
 		{name: nResourcetype, on: kAny, allprop: true, get: getResourcetype, set: setResourcetype},
 		{name: nDisplayname, on: kCollection, allprop: true, get: getDisplayname, set: setText(nDisplayname)},
+		{name: d("creationdate"), on: kAny, allprop: true, get: getCreationDate},
 		{name: nGetetag, on: kObject | kTagged, allprop: true, get: getEtag},
 		{name: d("getcontenttype"), on: kObject | kTagged, allprop: true, get: getContentType},
+		{name: nGetContentLanguage, on: kAny &^ kRoot, allprop: true, get: getHuman(nGetContentLanguage), set: setContentLanguage},
 		{name: d("getcontentlength"), on: kObject, allprop: true, get: getContentLength},
 		{name: d("getlastmodified"), on: kAny, allprop: true, get: getLastModified},
 		{name: d("supportedlock"), on: kAny &^ kRoot, allprop: true, get: getSupportedLock},
@@ -73,6 +78,128 @@ func (q *request) displayname(t *target) (name string, ok bool, err error) {
 		name, ok = base(t.res.Path), true
 	}
 	return name, ok, err
+}
+
+// getCreationDate is RFC 4918, 15.1. Of a calendar object it is what the object
+// says, which a later version of it says again, and the index knows; of a
+// collection the birth of its folder. A card or a file is born anew with each
+// version, so it has none.
+func getCreationDate(q *request, t *target, o *propOut) error {
+	var created time.Time
+	switch k := t.kind(); {
+	case k == kCalObject:
+		rec, err := q.record(t)
+		if rec == nil {
+			return err
+		}
+		at, ok := rec.Created()
+		if !ok {
+			return nil
+		}
+		created = time.Unix(at, 0)
+	case k&kCollection != 0:
+		c, err := q.collection(t)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if created, ok = c.Created(); !ok {
+			return nil
+		}
+	default:
+		return nil
+	}
+	o.text(created.UTC().Format(time.RFC3339))
+	return nil
+}
+
+// MaxContentLanguage is the length of the languages of a resource, in bytes.
+const MaxContentLanguage = 256
+
+// isLanguages reports whether s is a list of language tags (RFC 9110, 8.5).
+func isLanguages(s string) bool {
+	if len(s) > MaxContentLanguage {
+		return false
+	}
+	for tag := range strings.SplitSeq(s, ",") {
+		for sub := range strings.SplitSeq(strings.Trim(tag, " \t"), "-") {
+			if len(sub) == 0 || len(sub) > 8 || strings.ContainsFunc(sub, func(r rune) bool {
+				return (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9')
+			}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// setContentLanguage is RFC 4918, 15.3.
+func setContentLanguage(p *proppatch, e *davxml.Element) error {
+	if e == nil {
+		p.remove(nGetContentLanguage)
+		return nil
+	}
+	language := strings.TrimSpace(e.Text())
+	if !isLanguages(language) { // RFC 4918, 9.2.1
+		return refuse(http.StatusConflict, "no language: %q", language)
+	}
+	p.setLanguage(language)
+	return nil
+}
+
+func (p *proppatch) setLanguage(language string) {
+	if p.kind&kCollection != 0 {
+		p.put(nGetContentLanguage, language)
+		return
+	}
+	e := &davxml.Element{Name: nGetContentLanguage, Nodes: []davxml.Node{{Text: language}}}
+	p.rich = p.rich.Set(e.Name.String(), wholeXML(e))
+}
+
+// contentLanguage is the language of what a request brings; "" where it does not
+// say.
+func (q *request) contentLanguage() (string, error) {
+	language, _ := list(q.r.Header, "Content-Language")
+	if language = strings.TrimSpace(language); language != "" && !isLanguages(language) {
+		return "", refuse(http.StatusBadRequest, "Content-Language %q", language)
+	}
+	return language, nil
+}
+
+// objectLanguage is the Content-Language of an object, "" if there is none.
+func (q *request) objectLanguage(path string) string {
+	dead, err := q.h.store.ObjectProps(path)
+	if err != nil {
+		q.h.logf(levelWarning, "language of /%s: %v", path, err)
+	}
+	value, ok := dead.Get(nGetContentLanguage.String())
+	if !ok {
+		return ""
+	}
+	e, err := davxml.Parse([]byte(value)) // any program may have written it
+	if err != nil || !isLanguages(e.Text()) {
+		return ""
+	}
+	return e.Text()
+}
+
+// keepLanguage keeps the language of an object just stored. Without one, that
+// which it had stays (RFC 4918, 9.7.1). The object is there by now, so a failure
+// is no failure of the request.
+func (q *request) keepLanguage(tx *store.Tx, path, language string) {
+	if language == "" {
+		return
+	}
+	before, err := tx.ObjectProps(path)
+	if err == nil {
+		p := &proppatch{kind: kFile, rich: slices.Clone(before)}
+		if p.setLanguage(language); !slices.Equal(before, p.rich) {
+			err = tx.SetObjectProps(path, p.rich)
+		}
+	}
+	if err != nil {
+		q.h.logf(levelWarning, "language of /%s: %v", path, err)
+	}
 }
 
 func getEtag(q *request, t *target, o *propOut) error {

@@ -148,13 +148,10 @@ func (q *request) getProp(t *target, n *wanted, o *propOut) error {
 	return nil
 }
 
-// getDead writes a property that only its client understands. Objects of
-// calendars and address books have none: nobody asks for them, and a listing of
-// 10 000 must not look for them.
+// getDead writes a property that only its client understands. What is asked of
+// it costs a listing the reading of one file, for all objects together, and one
+// that does not ask costs nothing.
 func (q *request) getDead(t *target, name davxml.Name, o *propOut) error {
-	if t.kind()&(kCalObject|kCardObject) != 0 {
-		return nil
-	}
 	rich, err := q.rich(t)
 	if err != nil {
 		return err
@@ -194,7 +191,7 @@ func (q *request) rich(t *target) (store.Props, error) {
 		return nil, err
 	}
 	name := ""
-	if t.kind() == kFile {
+	if t.kind()&kObject != 0 {
 		name = base(t.res.Path)
 	}
 	t.rich, err = c.ObjectProps(name)
@@ -246,9 +243,6 @@ func setText(name davxml.Name) func(*proppatch, *davxml.Element) error {
 
 // deadNames are the names of all dead properties of a resource.
 func (q *request) deadNames(t *target) ([]davxml.Name, error) {
-	if t.kind()&(kCalObject|kCardObject) != 0 {
-		return nil, nil
-	}
 	rich, err := q.rich(t)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (q *request) propfind() error {
 	if err := q.need(q.res, mayRead); err != nil {
 		return err
 	}
+	if err := q.readCondition(); err != nil {
+		return err
+	}
 	depth, err := q.depth(MaxDepth)
 	if err != nil {
 		return err

@@ -131,7 +131,7 @@ func (p *proppatch) instruction(e *davxml.Element, set bool) {
 	switch {
 	case set && len(e.Text()) > MaxProperty:
 		err = &Error{Status: http.StatusInsufficientStorage, Err: errors.New("value too long")}
-	case p.kind&(kCalObject|kCardObject|kRoot) != 0:
+	case p.kind == kRoot:
 		err = refuse(http.StatusForbidden, "no dead properties here")
 	case row != nil && row.set == nil:
 		err = violates(nCannotModifyProtected, nil)

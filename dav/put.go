@@ -107,8 +107,9 @@ func (q *request) putObject(in store.Resource) (change, error) {
 
 // newObject is an object that has been received, checked and staged.
 type newObject struct {
-	staged *store.Staged
-	sum    object.Summary
+	staged   *store.Staged
+	sum      object.Summary
+	language string
 }
 
 // receiveObject receives an object for a calendar or address book.
@@ -122,6 +123,10 @@ func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 		return nil, violates(tooLarge, fmt.Errorf("%d bytes", q.r.ContentLength))
 	}
 	if err := q.checkMediaType(calendar); err != nil {
+		return nil, err
+	}
+	language, err := q.contentLanguage()
+	if err != nil {
 		return nil, err
 	}
 	b, err := q.readAll(q.h.maxObject)
@@ -141,7 +146,7 @@ func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 		return nil, err
 	}
 	q.discard = staged.Discard
-	return &newObject{staged, sum}, nil
+	return &newObject{staged, sum, language}, nil
 }
 
 // putReceived stores an object where its collection takes it.
@@ -156,6 +161,7 @@ func (q *request) putReceived(tx *store.Tx, path string, n *newObject) (answer, 
 	if err != nil {
 		return answer{}, err
 	}
+	q.keepLanguage(tx, path, n.language)
 	return q.echo(answer{status: putStatus(created), etag: n.staged.ETag}, path), nil
 }
 
@@ -296,6 +302,10 @@ func (q *request) putNew(in store.Resource) (change, error) {
 	if err := q.earlyCondition(); err != nil {
 		return nil, err
 	}
+	language, err := q.contentLanguage()
+	if err != nil {
+		return nil, err
+	}
 	r, err := q.body(q.h.maxBody)
 	if err != nil {
 		return nil, err
@@ -316,6 +326,7 @@ func (q *request) putNew(in store.Resource) (change, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		q.keepLanguage(tx, q.path, language)
 		return q.echo(answer{status: putStatus(created), etag: staged.ETag}, q.path), nil
 	}, nil
 }
@@ -364,6 +375,10 @@ func (q *request) putCollection(asked *kind) (change, error) {
 	}
 	if k == kSubscribed {
 		return nil, refuse(http.StatusForbidden, "a subscription holds no objects")
+	}
+	language, err := q.contentLanguage()
+	if err != nil {
+		return nil, err
 	}
 	b, err := q.readAll(q.h.maxBody)
 	if err != nil {
@@ -426,6 +441,9 @@ func (q *request) putCollection(asked *kind) (change, error) {
 		}
 		if description != "" {
 			props = props.Set("C:calendar-description", description)
+		}
+		if language != "" {
+			props = props.Set(store.Tag(nGetContentLanguage.Space, nGetContentLanguage.Local), language)
 		}
 		if err := tx.Replace(q.path, props, staged); err != nil {
 			return answer{}, err

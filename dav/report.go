@@ -44,6 +44,9 @@ func (q *request) report() error {
 	if err := q.need(q.res, mayRead); err != nil {
 		return q.freeBusyDenied(err)
 	}
+	if err := q.readCondition(); err != nil {
+		return err
+	}
 	root, err := q.readXML()
 	if err != nil {
 		return err
@@ -298,6 +301,7 @@ func (m *multistatus) matches(c *store.Collection, only string, a *asked, left *
 		}
 		t.res.Path = join(path, t.rec.Name)
 		t.etag, t.data, t.calendar, t.card = "", nil, nil, nil
+		t.rich, t.ready = nil, false
 		if v == object.Maybe || a.data {
 			err := a.load(&t)
 			if gone(err) {

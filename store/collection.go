@@ -319,6 +319,10 @@ func (c *Collection) ModTime() time.Time {
 	return time.Unix(0, t)
 }
 
+// Created returns when the collection was made, or put as a whole in the place
+// of another; false where the file system does not remember it. A move keeps it.
+func (c *Collection) Created() (time.Time, bool) { return c.f.dir.birth() }
+
 // CTag returns a string that differs whenever an object or a property changed.
 func (c *Collection) CTag() string {
 	var b []byte

@@ -114,6 +114,14 @@ func (s *Store) setDead(f *folder, name string, p Props) error {
 	if d = d.set(name, slices.Clone(p).sorted()); len(d) == 0 {
 		return f.unlink(deadPropsName)
 	}
+	return f.writeDeadProps(d)
+}
+
+// writeDeadProps writes .inetdav.props, or nothing where there is nothing to keep.
+func (f dir) writeDeadProps(d deadProps) error {
+	if len(d) == 0 {
+		return nil
+	}
 	b := d.appendJSON(nil)
 	if len(b) > maxProps {
 		return pathError("write", deadPropsName, ErrTooLarge)

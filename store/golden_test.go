@@ -38,7 +38,7 @@ func TestFormat(t *testing.T) {
 		name, want string
 		b          []byte
 	}{
-		{"index", "7666ac6dab68c70d", m.b},
+		{"index", "2cb4c4b2161c46e6", m.b},
 		{"log", "4cd5fe167f3f92e1", log},
 	} {
 		digest := sha256.Sum256(test.b)

@@ -97,7 +97,7 @@ const (
 	formatVersion = 1
 	// summaryVersion is raised whenever package object says something else
 	// about the same bytes.
-	summaryVersion = 2
+	summaryVersion = 3
 )
 
 // Names that are not objects'.

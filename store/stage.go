@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -192,10 +193,11 @@ func (st *StagedCollection) Sync() error {
 	return nil
 }
 
-// finish adds the properties p and the file of dead properties of the
-// collection old, if it has one, and makes durable what is not yet. It does so
-// file by file: there is nothing else to wait for.
-func (st *StagedCollection) finish(p Props, old *folder) error {
+// finish adds the properties p and the dead ones of the collection old, if
+// there is one, and of those of its objects that have a successor here, and makes
+// durable what is not yet. It does so file by file: there is nothing else to wait
+// for.
+func (st *StagedCollection) finish(s *Store, p Props, old *folder) error {
 	if err := st.Sync(); err != nil {
 		return err
 	}
@@ -203,14 +205,18 @@ func (st *StagedCollection) finish(p Props, old *folder) error {
 		return err
 	}
 	if old != nil {
-		b, _, err := old.readSmall(deadPropsName)
-		if err == nil && b != nil {
-			err = st.d.writeFile(deadPropsName, func(f file) error {
-				_, err := f.Write(b)
-				return err
-			})
-		}
+		dead, err := s.readDeadProps(old)
 		if err != nil {
+			return err
+		}
+		dead = slices.DeleteFunc(dead, func(m memberProps) bool {
+			if m.name == "" {
+				return false
+			}
+			_, err := st.d.stat(m.name)
+			return err != nil
+		})
+		if err := st.d.writeDeadProps(dead); err != nil {
 			return err
 		}
 	}

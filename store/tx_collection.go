@@ -187,13 +187,18 @@ func (tx *Tx) copyCollection(from, to string, infinite, over bool) error {
 // copyTree copies the properties of a collection and, if infinite, its members.
 // The depth is bounded by that of a path.
 func (s *Store) copyTree(from *folder, to dir, infinite bool) error {
-	for _, name := range [...]string{propsName, deadPropsName} {
-		if err := copyFile(from, to, name); err != nil && !missing(err) {
+	if err := copyFile(from, to, propsName); err != nil && !missing(err) {
+		return err
+	}
+	if !infinite { // only its own properties go with it
+		own, err := s.dead(from, "")
+		if err != nil {
 			return err
 		}
+		return s.setDead(&folder{dir: to, root: from.root, path: from.path}, "", own)
 	}
-	if !infinite {
-		return nil
+	if err := copyFile(from, to, deadPropsName); err != nil && !missing(err) {
+		return err
 	}
 	names, err := from.listObjects()
 	for i := 0; err == nil && i < len(names.at); i++ {
@@ -265,7 +270,7 @@ func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 	if err != nil {
 		return err
 	}
-	if err := st.finish(p, old.f); err != nil {
+	if err := st.finish(tx.s, p, old.f); err != nil {
 		return err
 	}
 	if err := st.parent.exchange(st.name, f.dir, name); err != nil {
@@ -284,7 +289,7 @@ func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 
 // place puts a staged collection where nothing is.
 func (tx *Tx) place(f *folder, name string, p Props, st *StagedCollection) error {
-	if err := st.finish(p, nil); err != nil {
+	if err := st.finish(tx.s, p, nil); err != nil {
 		return err
 	}
 	if err := st.parent.moveFolder(st.name, f.dir, name); err != nil {

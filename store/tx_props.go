@@ -79,16 +79,26 @@ func (tx *Tx) ObjectProps(path string) (Props, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := ""
 	if r.Kind == Object {
-		path, name = splitPath(path)
+		return tx.s.ObjectProps(path)
 	}
-	f, err := tx.s.openFolder(path)
+	return tx.s.ownProps(path, "")
+}
+
+// ObjectProps returns the dead properties of the object at path as they are now,
+// without looking whether there is one. See Collection.ObjectProps.
+func (s *Store) ObjectProps(path string) (Props, error) {
+	collection, name := splitPath(path)
+	return s.ownProps(collection, name)
+}
+
+func (s *Store) ownProps(collection, name string) (Props, error) {
+	f, err := s.openFolder(collection)
 	if err != nil {
 		return nil, err
 	}
 	defer f.close()
-	return tx.s.dead(f, name)
+	return s.dead(f, name)
 }
 
 // SetObjectProps replaces them; none removes them. An object's are kept in its

@@ -278,6 +278,29 @@ func TestDeadProperties(t *testing.T) {
 	if got := get("user/cal/m.ics"); got != nil {
 		t.Fatalf("those of a removed object: %v", got)
 	}
+	set("user/cal/c.ics", p)
+	fx.update(func(tx *Tx) error { return tx.Copy(calPath, "user/shallow", false) })
+	set(calPath, p[:1])
+	fx.update(func(tx *Tx) error { return tx.Copy(calPath, "user/deep", true) })
+	for path, want := range map[string]string{
+		"user/shallow": `{"": {"{u:}b": "<b xmlns=\"u:\">\u00fc\ud800\udf48</b>"}}`,
+		"user/deep":    "c.ics",
+	} {
+		if b, err := os.ReadFile(fx.at(path + "/.inetdav.props")); err != nil || !strings.Contains(string(b), want) || strings.Contains(string(b), "c.ics") != (path == "user/deep") {
+			t.Errorf("properties of the copy %s: %v %s", path, err, b)
+		}
+	}
+	st, err := fx.StageCollection("user/deep")
+	fx.must(err)
+	fx.must(st.Add("m.ics", []byte("x")))
+	fx.update(func(tx *Tx) error { return tx.Replace("user/deep", Props{{"tag", "VCALENDAR"}}, st) })
+	if got := get("user/deep"); !slices.Equal(got, p[:1]) {
+		t.Errorf("those of a replaced collection: %v", got)
+	}
+	if b, err := os.ReadFile(fx.at("user/deep/.inetdav.props")); err != nil || strings.Contains(string(b), "c.ics") {
+		t.Errorf("those of an object that is replaced by none: %v %s", err, b)
+	}
+	set("user/cal/c.ics", nil)
 	set(calPath, nil)
 	if _, err := os.Stat(fx.at("user/cal/.inetdav.props")); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("an empty file is left: %v", err)

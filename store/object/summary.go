@@ -74,6 +74,7 @@ type Summary struct {
 	// Hints are a few whole content lines, unfolded, each with a line feed.
 	// For address objects: FN N NICKNAME EMAIL TEL ORG KIND UID. For a
 	// calendar object that is not Several: STATUS TRANSP COMPLETED of its component.
+	// For any calendar object: the CREATED of its components, see Created.
 	Hints []byte
 }
 
@@ -174,6 +175,7 @@ func summarizeCalendar(b []byte) (Summary, error) {
 	if s.Flags&Several == 0 {
 		s.hintCalendar(first)
 	}
+	s.hintCreated(c.Root)
 	start, end, exact, err := c.span(nil)
 	if errors.Is(err, caltime.ErrScale) {
 		// A rule of RFC 7529 is kept, not computed: it is not known when this is.
@@ -220,6 +222,41 @@ func (s *Summary) hintCalendar(c *ical.Component) {
 			s.hint(p)
 		}
 	}
+}
+
+// hintCreated adds the earliest CREATED of the components, where there is room.
+func (s *Summary) hintCreated(root *ical.Component) {
+	var first *ical.Property
+	var at int64
+	for _, comp := range root.Components {
+		for i := range comp.Properties {
+			p := &comp.Properties[i]
+			if p.Name != "CREATED" || comp.Name == "VTIMEZONE" {
+				continue
+			}
+			if t, err := caltime.ParseDateTime(p.Value); err == nil && t.Form == caltime.UTC && (first == nil || t.Instant(nil) < at) {
+				first, at = p, t.Instant(nil)
+			}
+		}
+	}
+	if first != nil {
+		flags := s.Flags
+		s.hint(first)
+		s.Flags = flags // no filter is decided by this hint
+	}
+}
+
+// Created is when the object was made (RFC 5545, 3.8.7.1), in Unix seconds: the
+// earliest CREATED of its components, be they several; false if none is known.
+func (s *Summary) Created() (int64, bool) {
+	if s.Flags&Broken == 0 {
+		for p := range hints(s.Hints, "CREATED") {
+			if t, err := caltime.ParseDateTime(p.Value); err == nil {
+				return t.Instant(nil), true
+			}
+		}
+	}
+	return 0, false
 }
 
 // hint adds a line to the hints if it fits.

@@ -8,6 +8,31 @@ import (
 	"inetdav/store/object/caltime"
 )
 
+// TestCreated: RFC 4918, 15.1; RFC 5545, 3.8.7.1.
+func TestCreated(t *testing.T) {
+	event := func(lines ...string) string {
+		return string(calendar(append(append([]string{"BEGIN:VEVENT", "UID:1", "DTSTART:20200101T100000Z"}, lines...), "END:VEVENT")...))
+	}
+	zone := "BEGIN:VTIMEZONE\r\nTZID:x\r\nCREATED:20000101T000000Z\r\nEND:VTIMEZONE"
+	for _, c := range []struct{ name, data, want string }{
+		{"an event", event("CREATED:20191224T180000Z"), "20191224T180000Z"},
+		{"a series with an exception", event("CREATED:20191224T180000Z", "RRULE:FREQ=DAILY", "END:VEVENT", "BEGIN:VEVENT",
+			"UID:1", "RECURRENCE-ID:20200102T100000Z", "DTSTART:20200102T110000Z", "CREATED:20191223T180000Z"), "20191223T180000Z"},
+		{"with parameters", event("CREATED;X-A=b:20191224T180000Z"), "20191224T180000Z"},
+		{"of the zone", string(calendar(zone, "BEGIN:VEVENT", "UID:1", "DTSTART:20200101T100000Z", "END:VEVENT")), ""},
+		{"not in UTC", event("CREATED:20191224T180000"), ""},
+		{"no time", event("CREATED:yesterday"), ""},
+		{"none", event(), ""},
+		{"broken", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", ""},
+	} {
+		s, _ := Summarize(KindCalendar, []byte(c.data))
+		got, ok := s.Created()
+		if ok != (c.want != "") || ok && got != at(c.want) {
+			t.Errorf("%s: %d %v, want %s, hints %q", c.name, got, ok, c.want, s.Hints)
+		}
+	}
+}
+
 func TestSummarize(t *testing.T) {
 	const day = 86400
 	const wide = 26 * 3600
