@@ -138,34 +138,43 @@ func serve(args []string) int {
 		logs.Logf(levelWarning, "%s", w)
 	}
 
-	handler, tlsConfig, err := open(c, logs, store.Open)
+	handler, auth, tlsConfig, err := open(c, logs, store.Open)
 	if err != nil {
 		return refuse(logs, err)
 	}
 	serveHTTP(conn, handler, loadLimits(c), tlsConfig, logs)
+	auth.Close()
 	return exitDone
 }
 
 // open opens what serving needs, the folder with openStore; tlsConfig is nil
 // when the connection is plain. What will not work as it may have been meant is
 // said in the log.
-func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.Store, error)) (handler http.Handler, tlsConfig *tls.Config, err error) {
+func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.Store, error)) (handler http.Handler, auth *access.Authenticator, tlsConfig *tls.Config, err error) {
 	warnUnused(c, logs)
 	if tlsConfig, err = loadTLS(c); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	auth, err := access.NewAuthenticator(c)
+	auth, err = access.NewAuthenticator(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	auth.Logf = logs.Logf
+	auth.Logf, auth.Groups.Logf = logs.Logf, logs.Logf
+	auth.Helper = func() ([]string, error) {
+		path, places := findProgram("inetdav-auth-helper")
+		if path == "" {
+			return nil, fmt.Errorf("inetdav-auth-helper is not installed (looked in %s)", strings.Join(places, ", "))
+		}
+		return append([]string{path}, os.Args[1:]...), nil
+	}
 	rights, err := access.NewRights(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	rights.Logf, rights.Groups = logs.Logf, auth.Groups
 	options, err := storeOptions(c, logs)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var st unix.Stat_t
 	if os.Geteuid() == 0 && unix.Stat(options.Folder, &st) == nil && st.Uid != 0 {
@@ -173,10 +182,10 @@ func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.St
 	}
 	folder, err := openStore(options)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	handler, err = dav.New(dav.Options{Store: folder, Auth: auth, Rights: rights, Config: c, Logf: logs.Logf, Version: version})
-	return handler, tlsConfig, err
+	return handler, auth, tlsConfig, err
 }
 
 // refuse says where an administrator sees it why this process cannot serve: in

@@ -37,7 +37,7 @@ func checkConfig(args []string) int {
 	for _, d := range differences(c) {
 		logs.Logf(levelInfo, "%s", d)
 	}
-	_, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
+	_, _, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
 		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
 			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {

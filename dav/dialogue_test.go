@@ -67,6 +67,7 @@ func testHandler(t testing.TB, folder string, args ...string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rights.Groups = auth.Groups
 	h, err := New(Options{Store: s, Auth: auth, Rights: rights, Config: c, Logf: logf, Version: "test"})
 	if err != nil {
 		t.Fatal(err)

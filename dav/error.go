@@ -22,9 +22,10 @@ import (
 // the log sees.
 type Error struct {
 	Status int
-	Cond   davxml.Name // zero: the status says it all
-	Href   string      // a path shown inside Cond, where its definition has a DAV:href
-	Lacks  davxml.Name // the privilege on Href that DAV:need-privileges tells of
+	Cond   davxml.Name   // zero: the status says it all
+	Href   string        // a path shown inside Cond, where its definition has a DAV:href
+	Lacks  davxml.Name   // the privilege on Href that DAV:need-privileges tells of
+	After  time.Duration // of a 503: when to come again; 0: retryAfter
 	Err    error
 }
 
@@ -90,6 +91,9 @@ func (q *request) fail(err error) {
 		}
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
+		if e.After > 0 {
+			h.Set("Retry-After", strconv.FormatInt(int64((e.After+time.Second-1)/time.Second), 10))
+		}
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", q.h.allow(q.kindForAllow()))
 	}

@@ -265,7 +265,10 @@ func (q *request) missing() error {
 }
 
 func authError(err error) error {
+	var busy *access.BusyError
 	switch {
+	case errors.As(err, &busy):
+		return &Error{Status: http.StatusServiceUnavailable, After: busy.After, Err: err}
 	case errors.Is(err, access.ErrCredentials):
 		return &Error{Status: http.StatusUnauthorized, Err: err}
 	case errors.Is(err, access.ErrMalformed):

@@ -9,19 +9,24 @@
 //     by its section.
 //
 // An unknown user costs as much time as a wrong password. A login that was
-// verified is remembered for the life of the process, as a digest under a
-// random key, so that further requests of a connection do not pay for bcrypt.
+// verified is remembered by the process, as a digest under a random key, so that
+// further requests of a connection do not pay for bcrypt: as long as it lives and
+// the line of the users file stays, or for cache_successful_logins_expiry where
+// somebody else verified it. What processes remember together is in state.go:
+// failed logins, and verified ones with [auth] cache_logins.
+//
+// Logins by LDAP, IMAP, Dovecot, OAuth2, PAM and checkpassword are verified by
+// another program, inetdav-auth-helper, to which package question speaks: what
+// needs the network, large libraries or other rights is not in the process that
+// serves strangers.
 //
 // Values are used by one goroutine at a time, as one connection does.
 package access
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -67,6 +72,13 @@ type Authenticator struct {
 
 	kind      string
 	unset     bool // nobody chose kind, and nobody was told so yet
+	// Helper gives the program that verifies logins which this one cannot, and
+	// its arguments; it is started where nobody listens at [inetdav] auth_socket.
+	// nil: nothing is started.
+	Helper func() (argv []string, err error)
+	// Groups are those of [group] type; never nil.
+	Groups *Groups
+
 	realm     string
 	delay     time.Duration
 	lower     bool
@@ -77,14 +89,43 @@ type Authenticator struct {
 	rule      string
 	external  string // REMOTE_USER as the process got it
 	users     *users
+	config    *config.Config
+
+	socket        string        // where the helper listens, "" nowhere
+	header        string        // of a proxy that says who the client is
+	shared        bool          // [auth] cache_logins
+	expiry, sorry time.Duration // of logins that were right, and wrong
+	getenv        func(string) string
+	state         string // the folder, once stateKnown
+	stateKnown    bool
+	cached        bool // this process has opened the table of logins
 
 	key    []byte
-	logins [remembered][sha256.Size]byte
+	logins [remembered]verified
 	next   int
 }
 
+// verified is a login that was right.
+type verified struct {
+	proof  [sha256.Size]byte
+	user   string
+	groups []string
+	until  time.Time // zero: as long as the process lives
+}
+
+// A BusyError says that a login was not looked at, or cannot be, for now: 503,
+// and not 401, at which clients ask their users for other passwords.
+type BusyError struct {
+	After time.Duration // when to come again
+	Err   error
+}
+
+func (e *BusyError) Error() string { return e.Err.Error() }
+func (e *BusyError) Unwrap() error { return e.Err }
+
 // NewAuthenticator makes the authentication that [auth] type asks for: none,
-// denyall, htpasswd, remote_user, http_remote_user or http_x_remote_user.
+// denyall, htpasswd, remote_user, http_remote_user, http_x_remote_user, or one
+// that the helper knows: ldap, imap, dovecot, oauth2, pam, checkpassword.
 //
 // remote_user takes the name from the variable REMOTE_USER of the process's
 // environment. Nothing that starts a process for a connection knows a user, so
@@ -102,6 +143,19 @@ func NewAuthenticator(c *config.Config) (*Authenticator, error) {
 		unquote:   c.Bool("auth", "urldecode_username"),
 		cutDomain: c.Bool("auth", "strip_domain"),
 		rule:      c.String("server", "validate_user_value"),
+		shared:    c.Bool("auth", "cache_logins"),
+		expiry:    max(0, c.Duration("auth", "cache_successful_logins_expiry")),
+		sorry:     max(0, c.Duration("auth", "cache_failed_logins_expiry")),
+		socket:    c.Path("inetdav", "auth_socket"),
+		getenv:    os.Getenv,
+		config:    c,
+	}
+	switch source := c.String("auth", "remote_ip_source"); source {
+	case "REMOTE_ADDR":
+	case "X-Remote-Addr":
+		a.header = source
+	default:
+		return nil, fmt.Errorf("[auth] remote_ip_source: %q does not exist: there are REMOTE_ADDR and X-Remote-Addr", source)
 	}
 	if a.lower && a.upper {
 		return nil, errors.New("[auth] lc_username and uc_username exclude each other")
@@ -119,10 +173,24 @@ func NewAuthenticator(c *config.Config) (*Authenticator, error) {
 		if a.users, err = newUsers(c); err != nil {
 			return nil, err
 		}
+	case "ldap", "imap", "dovecot", "oauth2", "pam", "checkpassword":
 	default:
-		return nil, fmt.Errorf("[auth] type: %q does not exist here: there are none, denyall, htpasswd, remote_user, http_remote_user and http_x_remote_user", a.kind)
+		return nil, fmt.Errorf("[auth] type: %q does not exist here: there are none, denyall, htpasswd, ldap, imap, dovecot, oauth2, pam, checkpassword, remote_user, http_remote_user and http_x_remote_user", a.kind)
+	}
+	var err error
+	if a.Groups, err = newGroups(c); err != nil {
+		return nil, err
 	}
 	return a, nil
+}
+
+// ByHelper reports whether another program verifies logins.
+func (a *Authenticator) ByHelper() bool {
+	switch a.kind {
+	case "ldap", "imap", "dovecot", "oauth2", "pam", "checkpassword":
+		return true
+	}
+	return false
 }
 
 // Challenge returns the value of WWW-Authenticate for an answer 401
@@ -153,9 +221,10 @@ func (a *Authenticator) isExternal() bool {
 // Authenticate returns the user of a request, "" when there are no
 // credentials: what nobody may do is for the rights to say. ErrCredentials
 // comes after the configured delay, unless the request's context ends it;
-// ErrMalformed at once. Other errors are failures of this side.
+// ErrMalformed at once, as *BusyError. Other errors are failures of this side.
 func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 	var login, password string
+	var groups []string
 	switch a.kind {
 	case "remote_user":
 		login = a.external
@@ -196,10 +265,18 @@ func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 			a.logf(levelWarning, "no [auth] type is set: nobody can log in")
 		}
 		ok = false
-	case a.kind == "htpasswd":
-		if ok, err = a.htpasswd(user, password); err != nil {
+	case a.kind == "htpasswd" || a.ByHelper():
+		var v verified
+		if v, ok, err = a.verify(r, user, password); err != nil {
 			return "", err
 		}
+		if ok {
+			user, groups = v.user, v.groups
+		}
+	}
+	if ok && a.Groups.In() && user == GroupFolder {
+		a.logf(levelWarning, "Refused username %s: it is the folder of the groups", repr(login))
+		ok = false
 	}
 	if !ok {
 		a.logf(levelWarning, "Failed login attempt from %s: %s (%s)", peer(r), repr(login), a.kind)
@@ -209,6 +286,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 		}
 		return "", err
 	}
+	a.Groups.login(user, groups)
 	if login == user {
 		a.logf(levelInfo, "Successful login: %s (%s)", repr(login), a.kind)
 	} else {
@@ -278,6 +356,9 @@ func unquote(s string) string {
 		if i >= len(s) {
 			return -1
 		}
+		if s[i] < '0' {
+			return -1
+		}
 		return strings.IndexByte("0123456789abcdef", s[i]|0x20)
 	}
 	b := make([]byte, 0, len(s))
@@ -292,67 +373,30 @@ func unquote(s string) string {
 	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
-// htpasswd verifies a login, or remembers that it has done so.
-func (a *Authenticator) htpasswd(user, password string) (bool, error) {
-	if err := a.users.refresh(a.logf); err != nil {
-		return false, err
-	}
-	e, known := a.users.find(user)
-	if !known {
-		// As slow as a wrong password.
-		verify(a.users.usual.scheme, a.users.usual.digest, password)
-		return false, nil
-	}
-	if e.scheme == unknown {
-		if is := detect(e.digest); is != unknown {
-			a.logf(levelError, "%s: line %d: the entry is of kind %s, but [auth] htpasswd_encryption = %s allows no other (autodetect takes all)",
-				a.users.name, e.line, is, a.users.fixed)
-		} else {
-			a.logf(levelError, "%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", a.users.name, e.line)
-		}
-		verify(a.users.usual.scheme, a.users.usual.digest, password)
-		return false, nil
-	}
-	if e.scheme == plain {
-		return verify(e.scheme, e.digest, password), nil
-	}
-	if a.key == nil {
-		a.key = make([]byte, sha256.Size)
-		rand.Read(a.key)
-	}
-	h := hmac.New(sha256.New, a.key)
-	for _, s := range [...]string{user, e.digest, password} {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	proof := [sha256.Size]byte(h.Sum(nil))
-	for i := range a.logins {
-		if hmac.Equal(a.logins[i][:], proof[:]) {
-			return true, nil
-		}
-	}
-	if !verify(e.scheme, e.digest, password) {
-		return false, nil
-	}
-	a.logins[a.next%remembered] = proof
-	a.next++
-	return true, nil
-}
-
 // refuse waits, somewhat by chance, and returns ErrCredentials.
 func (a *Authenticator) refuse(ctx context.Context) error {
 	if a.delay > 0 {
-		d := min(float64(a.delay)*(0.5+mathrand.Float64()), float64(time.Hour))
-		timer := time.NewTimer(time.Duration(d))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		d := min(float64(a.delay)*(0.5+mathrand.Float64()), float64(maxDelay))
+		sleep(ctx, time.Duration(d))
 	}
 	return ErrCredentials
+}
+
+// maxDelay is how long an answer to a wrong login may take on purpose: a process
+// that sleeps is one that the super-server cannot start for somebody else.
+const maxDelay = 10 * time.Second
+
+// sleep ends early with the context.
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (a *Authenticator) logf(level int, format string, args ...any) {

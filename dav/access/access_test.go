@@ -233,7 +233,7 @@ func TestRemembered(t *testing.T) {
 	check("u", "wrong", false)
 	check("v", "secret:", false)
 	for i := range 2 * remembered {
-		a.logins[a.next%remembered] = [32]byte{byte(i)}
+		a.logins[a.next%remembered] = verified{proof: [32]byte{byte(i)}, user: "x"}
 		a.next++
 	}
 	check("u", "secret", true)
@@ -401,7 +401,7 @@ func TestNewAuthenticatorErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--auth-type=ldap"}, "there are none, denyall, htpasswd"},
+		{[]string{"--auth-type=kerberos"}, "there are none, denyall, htpasswd"},
 		{[]string{"--auth-lc-username", "--auth-uc-username"}, "exclude"},
 		{[]string{"--auth-type=htpasswd", "--auth-htpasswd-filename=/does/not/exist"}, "htpasswd_filename"},
 		{[]string{"--auth-type=htpasswd", "--auth-htpasswd-filename="}, "empty"},

@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -67,43 +66,20 @@ func newUsers(c *config.Config) (*users, error) {
 // refresh reads the file if it has not been read or is another one by now. A
 // file that cannot be read any more leaves what is known as it is.
 func (u *users) refresh(logf func(int, string, ...any)) error {
-	if u.info != nil {
-		info, err := os.Stat(u.name)
-		if err != nil {
-			logf(levelWarning, "users file: %v", err)
-			return nil
-		}
-		if os.SameFile(info, u.info) && info.Size() == u.info.Size() && info.ModTime().Equal(u.info.ModTime()) {
-			return nil
-		}
-	}
-	f := u.file
+	text, info, err := readChanged(u.name, u.file, u.info, MaxUsersFile)
 	u.file = nil
-	if f == nil {
-		var err error
-		if f, err = os.Open(u.name); err != nil && u.info != nil {
-			logf(levelWarning, "users file: %v", err)
+	if err != nil {
+		err = fmt.Errorf("users file: %w", err)
+		if u.info != nil {
+			logf(levelWarning, "%v", err)
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("users file: %w", err)
-		}
+		return err
 	}
-	defer f.Close()
-	// What the file is before it is read: a change meanwhile shows next time.
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("users file: %w", err)
+	if info != nil {
+		u.info = info
+		u.parse(text, logf)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, MaxUsersFile+1))
-	if err != nil {
-		return fmt.Errorf("users file: %w", err)
-	}
-	if len(text) > MaxUsersFile {
-		return fmt.Errorf("users file: %s: longer than %d bytes", u.name, MaxUsersFile)
-	}
-	u.info = info
-	u.parse(string(text), logf)
 	return nil
 }
 

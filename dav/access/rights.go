@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,8 @@ import (
 type Rights struct {
 	// Logf gets messages in syslog's severities; nil drops them.
 	Logf func(level int, format string, args ...any)
+	// Groups says who is in which group; nil: nobody is in any.
+	Groups *Groups
 
 	kind   string
 	verify bool // whether users must be who they are, false with auth type none
@@ -28,15 +31,16 @@ type Rights struct {
 type rule struct {
 	section    string
 	user       *pattern // nil never matches
+	groups     []string // whose members it is for, too
 	collection string   // to be formatted with the user
 	letters    string
 
 	// For the user asked for last: a connection rarely has more than one.
-	asked   bool
-	last    string
-	matched bool
-	path    *pattern
-	err     error
+	asked bool
+	last  string
+	turn  int        // of the groups
+	paths []*pattern // none: the rule is not for the user
+	err   error
 }
 
 // NewRights makes the rights that [rights] type asks for: owner_only,
@@ -93,6 +97,15 @@ func newRule(file *config.File, section *config.Section) (r rule, err error) {
 		return r, err
 	}
 	r.letters = letters
+	names, member, err := file.Interpolated(section, "groups")
+	if err != nil {
+		return r, err
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			r.groups = append(r.groups, name)
+		}
+	}
 	groups := []string{}
 	if user != "" {
 		expression, err := format(user, nil, nil)
@@ -114,6 +127,12 @@ func newRule(file *config.File, section *config.Section) (r rule, err error) {
 	}
 	if err != nil {
 		return r, fmt.Errorf("collection: %w", err)
+	}
+	if member && len(r.groups) > 0 {
+		// Who comes by a group has matched no pattern whose groups {0} could be.
+		if _, err := format(collection, nil, &example); err != nil {
+			return r, fmt.Errorf("collection: in a section with groups: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -164,23 +183,24 @@ func (r *Rights) Personal() bool { return r.kind == "owner_only" && r.verify }
 // have, outside of the own home: only a rights file can.
 func (r *Rights) Individual() bool { return r.kind == "from_file" }
 
-// fromFile finds the first section whose user and collection match. A pattern
-// that cannot be decided gives no rights, and what follows it is not looked
-// at: it might give more than was meant.
+// fromFile finds the first section whose user or groups, and whose collection
+// match. A pattern that cannot be decided gives no rights, and what follows it is
+// not looked at: it might give more than was meant.
 func (r *Rights) fromFile(user, path string) string {
+	turn := r.Groups.current()
 	for i := range r.rules {
 		rule := &r.rules[i]
-		if !rule.asked || rule.last != user {
-			rule.ask(user)
+		if !rule.asked || rule.last != user || rule.turn != turn {
+			rule.ask(user, r.Groups)
+			rule.turn = turn
 		}
 		err := rule.err
-		if err == nil {
-			if !rule.matched {
-				continue
-			}
+		for _, p := range rule.paths {
 			var ok bool
-			if _, ok, err = rule.path.match(path); ok && err == nil {
+			if _, ok, err = p.match(path); ok && err == nil {
 				return rule.letters
+			} else if err != nil {
+				break
 			}
 		}
 		if err != nil {
@@ -192,30 +212,44 @@ func (r *Rights) fromFile(user, path string) string {
 }
 
 // ask finds out whether the rule is for the user, and for which paths.
-func (r *rule) ask(user string) {
-	r.asked, r.last, r.matched, r.path, r.err = true, user, false, nil, nil
-	if r.user == nil {
-		return
-	}
-	offsets, ok, err := r.user.match(user)
-	if err != nil || !ok {
-		r.err = err
-		return
-	}
-	groups := make([]string, 0, len(offsets)/2)
-	for i := 0; i < len(offsets); i += 2 {
-		if offsets[i] < 0 || offsets[i+1] < 0 {
-			r.err = errors.New("a group of user took no part in the match")
+func (r *rule) ask(user string, known *Groups) {
+	r.asked, r.last, r.paths, r.err = true, user, nil, nil
+	quoted := quote(user)
+	if r.user != nil {
+		offsets, ok, err := r.user.match(user)
+		if err != nil {
+			r.err = err
 			return
 		}
-		groups = append(groups, quote(user[offsets[i]:offsets[i+1]]))
+		if ok {
+			groups := make([]string, 0, len(offsets)/2)
+			for i := 0; i < len(offsets); i += 2 {
+				if offsets[i] < 0 || offsets[i+1] < 0 {
+					r.err = errors.New("a group of user took no part in the match")
+					return
+				}
+				groups = append(groups, quote(user[offsets[i]:offsets[i+1]]))
+			}
+			r.add(groups, quoted)
+		}
 	}
-	quoted := quote(user)
+	if len(r.groups) > 0 && slices.ContainsFunc(known.Of(user), func(g string) bool { return slices.Contains(r.groups, g) }) {
+		r.add(nil, quoted)
+	}
+}
+
+// add makes the pattern of the paths of a user.
+func (r *rule) add(groups []string, quoted string) {
 	expression, err := format(r.collection, groups, &quoted)
 	if err == nil {
-		r.path, err = compile(expression)
+		var p *pattern
+		if p, err = compile(expression); err == nil {
+			r.paths = append(r.paths, p)
+		}
 	}
-	r.matched, r.err = err == nil, err
+	if err != nil {
+		r.err = err
+	}
 }
 
 func (r *Rights) logf(level int, format string, args ...any) {
