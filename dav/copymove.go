@@ -204,7 +204,8 @@ func (q *request) fits(tx *store.Tx, from, in store.Resource, to string, move bo
 		}
 	}
 	if move && in.Path == parent(q.path) {
-		return nil // only its name changes
+		// Only its name changes; it takes no other object's place.
+		return otherUID(c, to, sum.UID)
 	}
 	if err := accepts(tx, in.Path, &sum); err != nil {
 		return err

@@ -41,6 +41,7 @@ func (q *request) mkcalendar() (change, error) {
 	if err := p.setKind(kCalendar); err != nil {
 		return nil, err
 	}
+	p.isNew = false // of another type this method makes none
 	return q.makeCollection(p, root, nMkcalendarResponse)
 }
 

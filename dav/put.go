@@ -260,22 +260,29 @@ func uidConflict(tx *store.Tx, path, uid string) error {
 	if err != nil {
 		return err
 	}
+	if other, ok := c.FindUID(uid); ok && other != base(path) {
+		return hasUID(c, join(parent(path), other), uid)
+	}
+	return otherUID(c, path, uid)
+}
+
+// otherUID refuses to put an object with this UID in the place of one of c with
+// another.
+func otherUID(c *store.Collection, path, uid string) error {
+	r, ok := c.Lookup(base(path))
+	if !ok || uid == "" || r.UID == uid || r.UID == "" || r.Flags&object.Broken != 0 {
+		return c.Err()
+	}
+	return hasUID(c, path, r.UID)
+}
+
+func hasUID(c *store.Collection, path, uid string) error {
 	cond := nNoUIDConflict
 	if c.Kind() == store.AddressBook {
 		cond = nCardNoUIDConflict
 	}
-	name := base(path)
-	other, ok := c.FindUID(uid)
-	if !ok || other == name {
-		r, ok := c.Lookup(name)
-		if !ok || r.UID == uid || r.UID == "" || r.Flags&object.Broken != 0 {
-			return c.Err()
-		}
-		other, uid = name, r.UID
-	}
-	claimed := join(parent(path), other)
-	e := conflicts(cond, fmt.Errorf("/%s has the UID %q", claimed, uid))
-	e.Href = claimed
+	e := conflicts(cond, fmt.Errorf("/%s has the UID %q", path, uid))
+	e.Href = path
 	return e
 }
 
