@@ -54,6 +54,7 @@ func calendarCondition(err error) *Error {
 		err  error
 		cond davxml.Name
 	}{
+		{caltime.ErrScale, nSupportedRscale},
 		{object.ErrMinDate, nMinDateTime},
 		{caltime.ErrYear, nMinDateTime},
 		{object.ErrMaxDate, nMaxDateTime},

@@ -146,6 +146,7 @@ var (
 	nMinDateTime           = davxml.Name{Space: davxml.CalDAV, Local: "min-date-time"}
 	nMaxDateTime           = davxml.Name{Space: davxml.CalDAV, Local: "max-date-time"}
 	nMaxAttendees          = davxml.Name{Space: davxml.CalDAV, Local: "max-attendees-per-instance"}
+	nSupportedRscale       = davxml.Name{Space: davxml.CalDAV, Local: "supported-rscale"} // RFC 7529, also in supported-rscale-set
 	nValidTimezone         = davxml.Name{Space: davxml.CalDAV, Local: "valid-timezone"}
 	nValidFilter           = davxml.Name{Space: davxml.CalDAV, Local: "valid-filter"}
 	nSupportedCollation    = davxml.Name{Space: davxml.CalDAV, Local: "supported-collation"}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"inetdav/dav/davxml"
+	"inetdav/store/object/caltime"
 )
 
 // propCalDAV is RFC 4791, 5.2 and 6.2, and what RFC 6638, 2.4.1 asks of a
@@ -16,7 +17,8 @@ func propCalDAV() []property {
 		{name: nUserAddressSet, on: kPrincipal, get: getCalendarUserAddressSet},
 		{name: nComponentSet, on: kCalendar | kSubscribed, get: getComponentSet, set: setComponentSet},
 		{name: c("supported-calendar-data"), on: kCalendar, get: getSupportedCalendarData},
-		{name: c("supported-collation-set"), on: kCalendar, get: getSupportedCollationSet},
+		{name: c("supported-rscale-set"), on: kCalendar | kPrincipal, get: getSupportedRscaleSet}, // RFC 7529, 10.1
+		{name: c("supported-collation-set"), on: kCalendar | kCalObject | kPrincipal | kPlain, get: getSupportedCollationSet},
 		{name: c("max-resource-size"), on: kCalendar, get: getMaxResourceSize},
 		{name: nCalendarDescription, on: kCalendar | kSubscribed, get: getHuman(nCalendarDescription), set: setText(nCalendarDescription)},
 		{name: nCalendarTimezone, on: kCalendar, get: getText(nCalendarTimezone), set: setTimezone},
@@ -117,6 +119,15 @@ func getSupportedCollationSet(_ *request, t *target, o *propOut) error {
 	o.elements(func(x *davxml.Writer) {
 		for _, c := range []string{"i;ascii-casemap", "i;octet", "i;unicode-casemap"} {
 			x.Element(name, c)
+		}
+	})
+	return nil
+}
+
+func getSupportedRscaleSet(_ *request, _ *target, o *propOut) error {
+	o.elements(func(x *davxml.Writer) {
+		for scale := range strings.SplitSeq(caltime.Scales, ",") {
+			x.Element(nSupportedRscale, scale)
 		}
 	})
 	return nil

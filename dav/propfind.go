@@ -194,19 +194,7 @@ func (f *propfind) one(t *target) error {
 	names := f.names
 	switch {
 	case f.propname:
-		var err error
-		if names, err = f.nonempty(t); err != nil {
-			return err
-		}
-		f.x.Start(nResponse)
-		f.x.Href(f.hrefOf(t.res))
-		f.out.start()
-		for i := range names {
-			f.x.Empty(names[i].name)
-		}
-		f.out.close(http.StatusOK)
-		f.x.End(nResponse)
-		return f.x.Err()
+		return f.namesOf(davxml.EscapePath(f.hrefOf(t.res)), t)
 	case f.allprop:
 		dead, err := f.deadNames(t)
 		if err != nil {
@@ -218,6 +206,23 @@ func (f *propfind) one(t *target) error {
 		}
 	}
 	return f.response(t, names, f.quiet)
+}
+
+// namesOf writes the response of DAV:propname, under an href as it is on the wire.
+func (f *propfind) namesOf(href string, t *target) error {
+	names, err := f.nonempty(t)
+	if err != nil {
+		return err
+	}
+	f.x.Start(nResponse)
+	f.x.Element(nHref, href)
+	f.out.start()
+	for i := range names {
+		f.x.Empty(names[i].name)
+	}
+	f.out.close(http.StatusOK)
+	f.x.End(nResponse)
+	return f.x.Err()
 }
 
 // nonempty are the names of all properties that a resource has.

@@ -66,6 +66,7 @@ func (q *request) report() error {
 // the object itself, in whole or in part.
 type asked struct {
 	names    []wanted
+	propname bool
 	data     bool                 // CALDAV:calendar-data or CARDDAV:address-data
 	calendar *object.CalendarData // the part of it; nil: the whole
 	card     *object.AddressData  // likewise
@@ -75,7 +76,7 @@ type asked struct {
 	out      []byte // of the part being written
 }
 
-// readAsked reads the DAV:prop or DAV:allprop of a report; with neither, only
+// readAsked reads the DAV:prop, DAV:allprop or DAV:propname of a report; with none, only
 // hrefs are wanted (RFC 4791, 9.5).
 func (q *request) readAsked(root *davxml.Element) (*asked, error) {
 	a := &asked{minimal: q.minimal()}
@@ -84,6 +85,8 @@ func (q *request) readAsked(root *davxml.Element) (*asked, error) {
 		a.names = q.h.lookup(root.Child(nProp))
 	case root.Child(nAllprop) != nil:
 		a.names = q.h.allprop()
+	case root.Child(nPropname) != nil:
+		a.propname = true
 	}
 	for i := range a.names {
 		n := &a.names[i]
@@ -194,6 +197,10 @@ func (m *multistatus) object(href string, t *target, a *asked) error {
 			return m.status(href, http.StatusForbidden, cond)
 		}
 	}
+	if a.propname {
+		f := propfind{request: m.q, multistatus: m}
+		return f.namesOf(href, t)
+	}
 	m.x.Start(nResponse)
 	m.x.Element(nHref, href)
 	if len(a.names) == 0 {
@@ -272,9 +279,12 @@ func (g *multiget) open(path string) (*target, error) {
 			return nil, err
 		}
 		g.in = in
+		if g.asked.calendar != nil {
+			g.asked.floating = q.floatingOf(g.c)
+		}
 	}
 	t := &target{res: store.Resource{Path: path, Kind: store.Object, In: g.in.Kind}, coll: g.c}
-	if g.asked.data || len(g.asked.names) > 0 {
+	if g.asked.data || g.asked.propname || len(g.asked.names) > 0 {
 		return t, g.asked.load(t)
 	}
 	rec, err := q.record(t)

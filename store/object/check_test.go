@@ -1,6 +1,7 @@
 package object
 
 import (
+	"inetdav/store/object/caltime"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,9 @@ func TestCheckCalendar(t *testing.T) {
 		{"two starts", event("DTSTART:20200101T000000Z", "DTSTART:20200102T000000Z"), ErrSyntax, "second time"},
 		{"bad duration", event("DURATION:1H"), ErrSyntax, "DURATION"},
 		{"bad rule", event("RRULE:FREQ=SOMETIMES"), ErrSyntax, "RRULE"},
-		{"RFC 7529", event("DTSTART:20200101T000000Z", "RRULE:RSCALE=CHINESE;FREQ=YEARLY"), nil, ""},
+		{"RFC 7529", event("DTSTART:20200101T000000Z", "RRULE:RSCALE=CHINESE;FREQ=YEARLY"), caltime.ErrScale, "RSCALE=CHINESE"},
+		{"RFC 7529, a leap month", event("DTSTART:20200101T000000Z", "RRULE:RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L"), caltime.ErrScale, "RSCALE=HEBREW"},
+		{"RFC 7529, SKIP", event("DTSTART:20200101T000000Z", "RRULE:RSCALE=gregorian;FREQ=YEARLY;SKIP=FORWARD"), nil, ""},
 		{"bad EXDATE", event("EXDATE:20200101T000000Z,x"), ErrSyntax, "EXDATE"},
 		{"empty EXDATE", event("DTSTART:20200101T000000Z", "EXDATE:"), nil, ""},
 		{"RDATE periods", event("DTSTART:20200101T000000Z", "RDATE;VALUE=PERIOD:20200101T000000Z/PT1H, 20200102T000000Z/20200102T010000Z"), nil, ""},

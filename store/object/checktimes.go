@@ -107,10 +107,7 @@ func checkTime(p *ical.Property) error {
 	case "TZOFFSETFROM", "TZOFFSETTO":
 		_, err = caltime.ParseOffset(value)
 	case "RRULE", "EXRULE":
-		// What cannot be computed may still be kept (RFC 7529).
-		if _, err = caltime.ParseRule(value); errors.Is(err, caltime.ErrScale) {
-			err = nil
-		}
+		_, err = caltime.ParseRule(value)
 	case "EXDATE", "RDATE", "FREEBUSY":
 		for part := range strings.SplitSeq(value, ",") {
 			if part = strings.TrimSpace(part); part == "" {

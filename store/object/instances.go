@@ -422,6 +422,9 @@ func (c *Calendar) newSeries(master *ical.Component, overrides []*ical.Component
 func (s *series) local(m moment) caltime.Civil {
 	start := s.master.start
 	switch {
+	case m.Form == start.Form && m.zone == start.zone:
+		// As written: a time which the clock leaves out is another as an instant.
+		return m.Civil
 	case m.Form == caltime.DateOnly:
 		return m.Civil + start.Civil - start.Civil.Midnight()
 	case start.Form == caltime.DateOnly:
@@ -432,7 +435,7 @@ func (s *series) local(m moment) caltime.Civil {
 
 // on is the start of p on the clock of the master.
 func (p *part) on(master *part) caltime.Civil {
-	if p.start.Form == caltime.DateOnly {
+	if p.start.Form == caltime.DateOnly || p.start.Form == master.start.Form && p.start.zone == master.start.zone {
 		return p.start.Civil
 	}
 	return master.start.local(p.start.instant())

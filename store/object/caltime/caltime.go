@@ -30,9 +30,8 @@ const (
 	ErrValue Error = "not a date, time, duration or offset"
 	// ErrRule: a recurrence rule that is none, or has values out of range.
 	ErrRule Error = "not a recurrence rule"
-	// ErrScale: a recurrence rule in another calendar than the Gregorian, or
-	// which moves invalid dates (RSCALE and SKIP of RFC 7529). The precondition
-	// is CALDAV:supported-rscale.
+	// ErrScale: a recurrence rule in a calendar that is none of [Scales] (RFC
+	// 7529). The precondition is CALDAV:supported-rscale.
 	ErrScale Error = "unsupported calendar scale in a recurrence rule"
 	// ErrZone: a time zone definition which cannot be used.
 	ErrZone Error = "not a usable time zone definition"

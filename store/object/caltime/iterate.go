@@ -75,6 +75,11 @@ type Iterator struct {
 	dayOK bool
 	// instances of each interval if all have as many, else 0
 	constant int64
+
+	// skip is that of the rule where days may have to be moved; then one of an
+	// interval may be one of the next again, and last is the last given.
+	skip skip
+	last Civil
 }
 
 // Instances returns the instances of r, beginning at from, for a component with
@@ -175,11 +180,17 @@ func (r *Rule) Instances(start DateTime, zone *Zone, from Civil, b *Budget) Iter
 	case it.freq == Minutely:
 		it.constant *= int64(bits.OnesCount64(it.seconds))
 	}
-	if !it.anyMonthDay() {
+	if it.freq >= Monthly && (it.monthDays|it.monthDaysLast != 0 || r.hasYearDays) {
+		it.skip, it.last = r.skip, MinCivil-1
+	}
+	if it.skip == omit && !it.anyMonthDay() {
 		it.until = MinCivil - 1
 	}
 	if it.left < 0 && from > start.Civil {
 		it.k = it.intervalOf(from)
+		if it.skip != omit { // the last day of the interval before may be this one's
+			it.k = max(0, it.k-1)
+		}
 	}
 	return it
 }
@@ -346,6 +357,12 @@ func (it *Iterator) Next() (Civil, bool) {
 		if c < it.start || c == it.start && !it.plain {
 			continue
 		}
+		if it.skip != omit {
+			if c <= it.last {
+				continue
+			}
+			it.last = c
+		}
 		if !it.spend() {
 			break
 		}
@@ -461,22 +478,30 @@ func (it *Iterator) load() {
 	it.empty++
 	switch it.freq {
 	case Yearly:
-		if at > 9999 || Date(int(at), 1, 1) > it.until {
+		if at > 9999 || Date(int(at), 1, 1) > it.lastStart() {
 			it.done = true
 			return
 		}
 		it.k++
 		it.base = dayNumber(int(at), 1, 1)
-		it.loadYear(int(at))
+		if it.skip != omit {
+			it.loadMoved(int(at), 1, 12)
+		} else {
+			it.loadYear(int(at))
+		}
 	case Monthly:
 		y, m := int(at/12), int(at%12)+1
-		if at >= 120000 || Date(y, m, 1) > it.until {
+		if at >= 120000 || Date(y, m, 1) > it.lastStart() {
 			it.done = true
 			return
 		}
 		it.k++
 		it.base = dayNumber(y, m, 1)
-		it.loadMonth(y, m)
+		if it.skip != omit {
+			it.loadMoved(y, m, m)
+		} else {
+			it.loadMonth(y, m)
+		}
 	case Weekly:
 		at = it.origin + it.k*it.interval*7
 		if at*Day > int64(it.until) {
@@ -516,7 +541,7 @@ func (it *Iterator) load() {
 			it.next = it.rank(it.start + 1)
 		}
 	}
-	if it.from > it.start && (it.left < 0 || !it.rule.hasSetPos) {
+	if it.from > it.start && (it.left < 0 || !it.rule.hasSetPos && it.skip == omit) {
 		if n := it.rank(it.from); n > it.next {
 			it.take(int64(n - it.next))
 			it.next = n
@@ -599,6 +624,110 @@ func (it *Iterator) loadYear(year int) {
 			it.days[d>>6] &^= 1 << (d & 63)
 		}
 	}
+}
+
+// lastStart is the last time at which an interval may start that has an instance: what
+// is moved backward may be a day earlier.
+func (it *Iterator) lastStart() Civil {
+	if it.skip != omit {
+		return it.until + Day
+	}
+	return it.until
+}
+
+// loadMoved loads the months from m to to of a year, where days that are not there
+// are moved, before BYDAY is applied (RFC 7529, 4.1). Bit 0 of days is the day before
+// the first.
+func (it *Iterator) loadMoved(year, m, to int) {
+	it.base--
+	put := func(day int) {
+		if y, _, _ := dateOf(day); it.movedFits(day, y) {
+			it.days.add(day - it.base)
+		}
+	}
+	// moved is day n, from 1 or, negative, from the end, of the many that begin with
+	// first.
+	moved := func(n, first, many int) int {
+		switch {
+		case n > many && it.skip == forward:
+			return first + many
+		case n > many:
+			return first + many - 1
+		case n > 0:
+			return first + n - 1
+		case -n <= many:
+			return first + many + n
+		case it.skip == forward:
+			return first
+		}
+		return first - 1
+	}
+	year1 := dayNumber(year, 1, 1)
+	var yearDays yearSet // bit n is the day n-1 after the first of January
+	if it.rule.hasYearDays {
+		for n := 1; n <= 366; n++ {
+			if it.rule.yearDays.has(n) {
+				yearDays.add(moved(n, year1, yearLen(year)) - year1 + 1)
+			}
+			if it.rule.yearDaysLast.has(n) {
+				yearDays.add(moved(-n, year1, yearLen(year)) - year1 + 1)
+			}
+		}
+	}
+	for ; m <= to; m++ {
+		if it.months != 0 && it.months>>m&1 == 0 {
+			continue
+		}
+		first, many := dayNumber(year, m, 1), DaysIn(year, m)
+		if it.monthDays|it.monthDaysLast == 0 {
+			// What is moved out of the year belongs to its last or first month.
+			begin, end := first, first+many
+			if m == 1 {
+				begin--
+			}
+			if m == 12 {
+				end++
+			}
+			for day := begin; day < end; day++ {
+				if yearDays.has(day - year1 + 1) {
+					put(day)
+				}
+			}
+			continue
+		}
+		for n := 1; n <= 31; n++ {
+			for sign, set := range [...]uint32{it.monthDays, it.monthDaysLast} {
+				if set>>n&1 == 0 {
+					continue
+				}
+				day := moved(n-2*n*sign, first, many)
+				if !it.rule.hasYearDays || yearDays.has(day-year1+1) {
+					put(day)
+				}
+			}
+		}
+	}
+}
+
+// movedFits says whether a day is one of BYWEEKNO and of BYDAY.
+func (it *Iterator) movedFits(day, year int) bool {
+	if !it.weekNoFits(day, year) {
+		return false
+	}
+	if it.weekdays == 0 && !it.rule.numbered {
+		return true
+	}
+	w := weekday(day)
+	if it.weekdays>>w&1 != 0 {
+		return true
+	}
+	first, many := dayNumber(year, 1, 1), yearLen(year)
+	if it.freq == Monthly || it.months != 0 {
+		_, m, d := dateOf(day)
+		first, many = day-d+1, DaysIn(year, m)
+	}
+	n := day - first
+	return it.rule.nth[w]>>(n/7+1)&1 != 0 || it.rule.nthLast[w]>>((many-1-n)/7+1)&1 != 0
 }
 
 // nthInYear says whether day d (from 0) of the n of this year is one of BYDAY,
@@ -804,6 +933,12 @@ func (r *Rule) lastCounted(start DateTime, b *Budget) (Civil, bool, error) {
 	last := start.Civil
 	it.first = false
 	it.take(1)
+	if it.skip != omit {
+		for c, ok := it.Next(); ok; c, ok = it.Next() {
+			last = c
+		}
+		return last, true, it.err
+	}
 	for !it.done {
 		it.load()
 		if r.hasSetPos {

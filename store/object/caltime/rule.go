@@ -127,7 +127,18 @@ type Rule struct {
 	setPosLast    yearSet
 
 	hasYearDays, hasSetPos bool
+
+	skip skip
 }
+
+// skip is what becomes of a day that a month or a year does not have (RFC 7529, 4.1).
+type skip uint8
+
+const (
+	omit skip = iota
+	backward
+	forward
+)
 
 // The largest INTERVAL and COUNT that are told apart from larger ones. In
 // either case the years end first.
@@ -149,13 +160,16 @@ func (r *Rule) Endless() bool { return r.count == 0 && !r.hasUntil }
 // parts, parts whose names start with X-, COUNT together with UNTIL (both
 // bound the rule), numbers of BYDAY where the RFC forbids them (they are
 // ignored), BYxxx with a FREQ for which the RFC forbids it (it limits).
-// RSCALE=GREGORIAN and SKIP=OMIT are what holds without them.
+// SKIP is taken without RSCALE too, and RSCALE is one of [Scales].
 func ParseRule(s string) (*Rule, error) {
 	r := &Rule{interval: 1}
 	const none = 0xff
 	r.freq = none
 	var seen uint32
-	scale, skip := "", ""
+	if scale := scaleOf(s); !isScale(scale) {
+		// Its months and days have ranges of their own.
+		return nil, fmt.Errorf("%w: RSCALE=%s", ErrScale, clip(scale))
+	}
 	for rest, more := s, true; more; {
 		var part string
 		part, rest, more = strings.Cut(rest, ";")
@@ -193,9 +207,8 @@ func ParseRule(s string) (*Rule, error) {
 		case partWkst:
 			r.wkst, ok = parseWeekday(value)
 		case partScale:
-			scale = value
 		case partSkip:
-			skip = value
+			r.skip, ok = parseSkip(value)
 		case partByDay:
 			ok = r.parseByDay(value)
 		default:
@@ -208,9 +221,6 @@ func ParseRule(s string) (*Rule, error) {
 	if r.freq == none {
 		return nil, ruleError(s)
 	}
-	if scale != "" && !strings.EqualFold(scale, "GREGORIAN") || skip != "" && !strings.EqualFold(skip, "OMIT") {
-		return nil, fmt.Errorf("%w: RSCALE=%s SKIP=%s", ErrScale, clip(scale), clip(skip))
-	}
 	// The number of a BYDAY means something only in months and years, and not
 	// together with week numbers.
 	if r.numbered && (r.freq < Monthly || r.hasWeekNos()) {
@@ -222,6 +232,42 @@ func ParseRule(s string) (*Rule, error) {
 		r.nth, r.nthLast, r.numbered = [7]uint64{}, [7]uint64{}, false
 	}
 	return r, nil
+}
+
+// Scales are the values of RSCALE that are computed (RFC 7529, 5): the names that
+// the CLDR has for the Gregorian calendar, and for those with its months and days,
+// which only number the years otherwise.
+const Scales = "GREGORIAN,GREGORY,ISO8601,BUDDHIST,JAPANESE,ROC"
+
+// scaleOf is the value of RSCALE in a rule, or that which holds without it.
+func scaleOf(s string) string {
+	for part := range strings.SplitSeq(s, ";") {
+		if name, value, ok := strings.Cut(part, "="); ok && strings.EqualFold(name, "RSCALE") {
+			return value
+		}
+	}
+	return "GREGORIAN"
+}
+
+func isScale(s string) bool {
+	for scale := range strings.SplitSeq(Scales, ",") {
+		if strings.EqualFold(s, scale) {
+			return true
+		}
+	}
+	return false
+}
+
+func parseSkip(s string) (skip, bool) {
+	switch {
+	case strings.EqualFold(s, "OMIT"):
+		return omit, true
+	case strings.EqualFold(s, "BACKWARD"):
+		return backward, true
+	case strings.EqualFold(s, "FORWARD"):
+		return forward, true
+	}
+	return omit, false
 }
 
 func (r *Rule) hasWeekNos() bool   { return r.weekNos|r.weekNosLast != 0 }
