@@ -555,6 +555,12 @@ var errValue = errors.New("bad value")
 
 // parseBool knows the words of RawConfigParser.BOOLEAN_STATES.
 func parseBool(s string) (bool, error) {
+	switch s { // the defaults, of which a start asks for many
+	case "True":
+		return true, nil
+	case "False":
+		return false, nil
+	}
 	switch strings.ToLower(s) {
 	case "1", "yes", "true", "on":
 		return true, nil
@@ -567,6 +573,13 @@ func parseBool(s string) (bool, error) {
 // digits is a number as Python writes it, without the underscores that may stand between digits.
 func digits(s string) (string, error) {
 	isDigit := func(i int) bool { return i >= 0 && i < len(s) && '0' <= s[i] && s[i] <= '9' }
+	plain := s != ""
+	for i := range len(s) {
+		plain = plain && isDigit(i)
+	}
+	if plain {
+		return s, nil
+	}
 	b := make([]byte, 0, len(s))
 	for i := range len(s) {
 		switch c := s[i]; {
