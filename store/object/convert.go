@@ -87,6 +87,7 @@ func knownVersion(s string) string {
 //	X-ADDRESSBOOKSERVER-KIND        KIND
 //	X-ADDRESSBOOKSERVER-MEMBER      MEMBER
 //	X-ABShowAs:COMPANY              KIND:org
+//	X-ABRELATEDNAMES, X-ABLabel     RELATED;VALUE=text, TYPE (X-ABLabel stays)
 //	LABEL                           the parameter LABEL of its ADR
 //	SORT-STRING                     the parameter SORT-AS of N
 //	AGENT                           RELATED;TYPE=agent, a vCard as a data: URI
@@ -192,6 +193,7 @@ type converter struct {
 	labels      map[int]string     // the text of a LABEL, by the index of its ADR
 	labelled    map[int]bool       // LABELs that are among labels
 	groups      map[string]dateTag // by group in lower case
+	abLabels    map[string]string  // X-ABLabel, likewise, if names of relatives need it
 	becomes     int                // the index of what becomes ANNIVERSARY in 4.0, or -1
 	agents      []*ical.Component  // that went into an AGENT
 	items       int                // the last group that anniversary3 has tried
@@ -212,7 +214,7 @@ func (v *converter) survey() {
 		strings.EqualFold(strings.TrimSpace(k.Value), "group") {
 		v.groupName = strings.TrimRight(ical.Unescape(fn.Value), "; \t")
 	}
-	var adrs, labels, dates, prefs bool
+	var adrs, labels, dates, prefs, relatives bool
 	for i := range v.card.Properties {
 		p := &v.card.Properties[i]
 		switch p.Name {
@@ -244,6 +246,10 @@ func (v *converter) survey() {
 			labels = true
 		case "X-ABDATE":
 			dates = true
+		case "X-ABRELATEDNAMES":
+			relatives = true
+		case "RELATED":
+			relatives = relatives || upperParam(p, "VALUE") == "TEXT"
 		}
 		prefs = prefs || p.Param("PREF") != nil
 	}
@@ -259,7 +265,15 @@ func (v *converter) survey() {
 	if labels && v.to == vCard4 {
 		v.pairLabels(adrs)
 	}
-	if dates && v.to == vCard4 || v.anniversary && v.to == vCard3 {
+	if relatives {
+		v.abLabels = map[string]string{}
+		for i := range v.card.Properties {
+			if p := &v.card.Properties[i]; p.Name == "X-ABLABEL" && p.Group != "" {
+				v.abLabels[strings.ToLower(p.Group)] = strings.TrimSpace(ical.Unescape(p.Value))
+			}
+		}
+	}
+	if dates && v.to == vCard4 || (v.anniversary || relatives) && v.to == vCard3 {
 		v.groups = map[string]dateTag{}
 		for i := range v.card.Properties {
 			p := &v.card.Properties[i]
@@ -602,6 +616,12 @@ func (v *converter) to4(i int, e *edit) {
 		}
 	case "AGENT":
 		e.agent4()
+	case "X-ABRELATEDNAMES":
+		e.rename("RELATED")
+		e.set("VALUE", "text")
+		if t := relation(v.abLabels[strings.ToLower(e.Group)]); t != "" && e.Group != "" {
+			e.setTypes(append(e.types(), t))
+		}
 	case "X-ADDRESSBOOKSERVER-KIND":
 		if v.kindDone || v.kind == "" {
 			return
@@ -682,6 +702,10 @@ func (v *converter) to3(e *edit) {
 	case "RELATED":
 		e.agent3()
 	}
+	label := ""
+	if e.Name == "RELATED" && upperParam(&e.Property, "VALUE") == "TEXT" {
+		label = v.relative3(e)
+	}
 	if n, ok := pref(&e.Property); ok && isKnown(name) && n == v.best[name] {
 		e.drop("PREF")
 		e.setTypes(append(slices.DeleteFunc(e.types(), func(t string) bool { return strings.EqualFold(t, "pref") }), "pref"))
@@ -699,6 +723,84 @@ func (v *converter) to3(e *edit) {
 	default:
 		v.put(e)
 	}
+	if label != "" {
+		v.add(ical.Property{Group: e.Group, Name: "X-ABLabel", Value: string(ical.AppendEscaped(nil, label))})
+	}
+}
+
+// relations are the types of RELATED (RFC 6350, 6.6.6) for which Apple has labels,
+// the first of which stands for the type where a card has none.
+const relations = "parent:Parent,Father,Mother child:Child,Son,Daughter sibling:Sibling,Brother,Sister " +
+	"spouse:Spouse,Wife,Husband friend:Friend"
+
+// relation is the type of RELATED that an X-ABLabel says: one of Apple's, or the
+// type itself; "" if it says something else.
+func relation(label string) string {
+	word, apple := strings.CutPrefix(label, "_$!<")
+	word, end := strings.CutSuffix(word, ">!$_")
+	if apple != end {
+		return ""
+	}
+	for r := range strings.FieldsSeq(relations) {
+		typ, words, _ := strings.Cut(r, ":")
+		for w := range strings.SplitSeq(words, ",") {
+			if apple && strings.EqualFold(w, word) {
+				return typ
+			}
+		}
+	}
+	switch word = strings.ToLower(word); word {
+	case "contact", "acquaintance", "friend", "met", "co-worker", "colleague", "co-resident", "neighbor", "child",
+		"parent", "sibling", "spouse", "kin", "muse", "crush", "date", "sweetheart", "me", "emergency":
+		if !apple {
+			return word
+		}
+	}
+	return ""
+}
+
+// relationLabel is the inverse.
+func relationLabel(typ string) string {
+	for r := range strings.FieldsSeq(relations) {
+		if t, words, _ := strings.Cut(r, ":"); strings.EqualFold(t, typ) {
+			first, _, _ := strings.Cut(words, ",")
+			return "_$!<" + first + ">!$_"
+		}
+	}
+	return strings.ToLower(typ)
+}
+
+// relative3 writes a name of RELATED as Apple does, and returns the label that it
+// needs, if any. A relation of several types stays: there is one label to a group.
+func (v *converter) relative3(e *edit) (label string) {
+	g := strings.ToLower(e.Group)
+	has, labelled := v.abLabels[g]
+	labelled = labelled && e.Group != ""
+	isRelation := func(t string) bool { return relation(relationLabel(t)) != "" }
+	switch types := e.types(); {
+	case !slices.ContainsFunc(types, isRelation):
+	case len(types) == 1 && labelled && strings.EqualFold(relation(has), types[0]):
+	case len(types) == 1 && !labelled:
+		label = relationLabel(types[0])
+		if e.Group == "" || v.groups[g].others != 1 {
+			v.ownGroup(e)
+		}
+	default:
+		return ""
+	}
+	e.rename("X-ABRELATEDNAMES")
+	e.drop("VALUE")
+	e.dropTypes(isRelation)
+	return label
+}
+
+// ownGroup gives a property a group that no other is in.
+func (v *converter) ownGroup(e *edit) {
+	for used := true; used; _, used = v.groups[e.Group] {
+		v.items++
+		e.Group = "item" + strconv.Itoa(v.items)
+	}
+	e.changed = true
 }
 
 // sort3 writes N, and SORT-STRING for its SORT-AS (RFC 6350, 5.9; RFC 2426,
@@ -748,10 +850,7 @@ func (v *converter) anniversary3(e *edit) {
 	t := v.groups[strings.ToLower(e.Group)]
 	if e.Group == "" || t.others != 1 {
 		t = dateTag{}
-		for used := true; used; _, used = v.groups[e.Group] {
-			v.items++
-			e.Group = "item" + strconv.Itoa(v.items)
-		}
+		v.ownGroup(e)
 	}
 	v.put(e)
 	if !t.label {
