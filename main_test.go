@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"inetdav/dav/config"
 )
 
 func TestVersionCommand(t *testing.T) {
@@ -509,4 +511,25 @@ func TestTLS(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Radicale's timeout stands for ours that are not set.
+func TestLimitsOfConfiguration(t *testing.T) {
+	for _, test := range []struct {
+		args         string
+		header, body time.Duration
+	}{
+		{"", 30 * time.Second, 60 * time.Second},
+		{"--server-timeout=7", 7 * time.Second, 7 * time.Second},
+		{"--server-timeout=7 --inetdav-body-timeout=9", 7 * time.Second, 9 * time.Second},
+		{"--server-timeout=0", longest, longest},
+	} {
+		c, _, _, err := config.Load(append([]string{"--config="}, strings.Fields(test.args)...), os.Getenv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := loadLimits(c); l.header != test.header || l.body != test.body || l.idle != 0 {
+			t.Errorf("%s: %+v", test.args, l)
+		}
+	}
 }

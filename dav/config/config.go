@@ -522,6 +522,9 @@ func check(k kind, value string) (want string) {
 				return "a host or host:port"
 			}
 		}
+	case storageType:
+		// Another one is a module of Python's, which keeps the collections elsewhere.
+		return oneOf(value, "multifilesystem", "multifilesystem_nolock")
 	case level:
 		return oneOf(value, "trace", "debug", "info", "notice", "warning", "error", "critical", "alert")
 	case validate:

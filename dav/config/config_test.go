@@ -154,6 +154,8 @@ func TestLoadErrors(t *testing.T) {
 		{"level", "[logging]\nlevel = loud\n", "one of trace, debug"},
 		{"hosts", "[server]\nhosts = localhost\n", "host:port"},
 		{"letters", "[sharing]\ndefault_permissions_create_map = rx\n", "letters"},
+		{"storage", "[storage]\ntype = radicale_storage_sql\n", "one of multifilesystem"},
+		{"imap port", "[auth]\nimap_host = [::1]:imaps\n", "a host or host:port"},
 		{"validate", "[server]\nvalidate_user_value = lax\n", "one of none"},
 		{"home", "[storage]\nfilesystem_folder = ~nobody-of-this-name/x\n", "home folder"},
 		{"syntax", "[auth\n", "line 1"},

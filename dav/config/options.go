@@ -16,6 +16,7 @@ const (
 	validate
 	letters
 	imapAddress
+	storageType
 	imapSecurity
 	profiling
 	ageMax
@@ -141,7 +142,7 @@ var sections = [...]section{
 		{"file", path, "/etc/radicale/rights", ""},
 	}},
 	{"storage", []option{
-		{"type", text, "multifilesystem", ""},
+		{"type", storageType, "multifilesystem", ""},
 		{"filesystem_folder", path, "/var/lib/radicale/collections", ""},
 		{"filesystem_cache_folder", path, "", ""},
 		{"use_cache_subfolder_for_item", boolean, "False", ""},
