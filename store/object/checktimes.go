@@ -38,6 +38,19 @@ func checkRequired(c *ical.Component) error {
 			}
 		}
 		return errors.New("without STANDARD and DAYLIGHT")
+	case "VAVAILABILITY", "AVAILABLE": // RFC 7953, 3.1
+		d := c.Prop("DURATION")
+		switch {
+		case end != nil && d != nil:
+			return errors.New("with both DTEND and DURATION")
+		case start == nil && (d != nil || c.Name == "AVAILABLE"):
+			return errors.New("without DTSTART")
+		}
+		for _, sub := range c.Components {
+			if err := checkRequired(sub); err != nil && sub.Name == "AVAILABLE" {
+				return fmt.Errorf("with AVAILABLE %w", err)
+			}
+		}
 	case "VEVENT": // 3.6.1
 		if start == nil {
 			return errors.New("without DTSTART")

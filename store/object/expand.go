@@ -338,6 +338,11 @@ func (c *Calendar) inRecurrenceSet(comp *ical.Component, r TimeRange, floating *
 		i := instance{part: m, timed: true, local: s.local(p.id)}
 		i.start = m.start.instantOf(i.local)
 		i.end = m.endOf(i.local, i.start)
+		for _, d := range s.dates {
+			if d.period && d.instant == i.start {
+				i.end, i.period = d.end, true
+			}
+		}
 		lo, hi, ok := c.cover(&i)
 		return ok && r.meets(lo, hi), nil
 	}

@@ -186,6 +186,15 @@ func TestLimitRecurrenceSet(t *testing.T) {
 			t.Errorf("%s: %s, want %s", r, got, want)
 		}
 	}
+	// What is overridden is a period of its own length.
+	lines = component("VEVENT", "SUMMARY:m DTSTART:20200101T100000Z DURATION:PT1H RDATE;VALUE=PERIOD:20200105T100000Z/PT48H")
+	lines = append(lines, component("VEVENT", "SUMMARY:a RECURRENCE-ID:20200105T100000Z DTSTART:20200202T100000Z")...)
+	for r, want := range map[string]bool{"20200107T090000Z/20200107T100000Z": true, "20200107T100000Z/20200107T110000Z": false} {
+		limit := span(t, r)
+		if got := strings.Contains(CalendarData{LimitRecurrenceSet: &limit}.of(t, nil, lines...), "SUMMARY:a"); got != want {
+			t.Errorf("the override of a period in %s: %v", r, got)
+		}
+	}
 	// Without the master.
 	limit := span(t, "20200102T000000Z/20200103T000000Z")
 	for props, want := range map[string]bool{

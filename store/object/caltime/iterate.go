@@ -77,7 +77,7 @@ type Iterator struct {
 	constant int64
 
 	// skip is that of the rule where days may have to be moved; then one of an
-	// interval may be one of the next again, and last is the last given.
+	// interval may be one of the next again, and last is the latest counted.
 	skip skip
 	last Civil
 }
@@ -98,7 +98,7 @@ func (r *Rule) Instances(start DateTime, zone *Zone, from Civil, b *Budget) Iter
 		rule: r, freq: r.freq, interval: r.interval,
 		months: r.months, weekdays: r.weekdays, monthDays: r.monthDays, monthDaysLast: r.monthDaysLast,
 		hours: r.hours, minutes: r.minutes, seconds: r.seconds,
-		start: start.Civil, from: from, until: r.limit(start.Form, zone),
+		start: start.Civil, last: start.Civil, from: from, until: r.limit(start.Form, zone),
 		first: true, left: -1, budget: b,
 	}
 	if r.count > 0 {
@@ -181,7 +181,7 @@ func (r *Rule) Instances(start DateTime, zone *Zone, from Civil, b *Budget) Iter
 		it.constant *= int64(bits.OnesCount64(it.seconds))
 	}
 	if it.freq >= Monthly && (it.monthDays|it.monthDaysLast != 0 || r.hasYearDays) {
-		it.skip, it.last = r.skip, MinCivil-1
+		it.skip = r.skip
 	}
 	if it.skip == omit && !it.anyMonthDay() {
 		it.until = MinCivil - 1
@@ -357,12 +357,7 @@ func (it *Iterator) Next() (Civil, bool) {
 		if c < it.start || c == it.start && !it.plain {
 			continue
 		}
-		if it.skip != omit {
-			if c <= it.last {
-				continue
-			}
-			it.last = c
-		}
+		it.last = c
 		if !it.spend() {
 			break
 		}
@@ -546,6 +541,9 @@ func (it *Iterator) load() {
 			it.take(int64(n - it.next))
 			it.next = n
 		}
+	}
+	if it.skip != omit && it.last > it.start {
+		it.next = max(it.next, it.rank(it.last+1))
 	}
 }
 
