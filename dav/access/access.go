@@ -70,8 +70,8 @@ type Authenticator struct {
 	// characters in names of users are escaped.
 	Logf func(level int, format string, args ...any)
 
-	kind      string
-	unset     bool // nobody chose kind, and nobody was told so yet
+	kind  string
+	unset bool // nobody chose kind, and nobody was told so yet
 	// Helper gives the program that verifies logins which this one cannot, and
 	// its arguments; it is started where nobody listens at [inetdav] auth_socket.
 	// nil: nothing is started.
