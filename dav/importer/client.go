@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,6 +22,8 @@ const (
 	maxRedirects = 10
 	// maxRetryAfter is how long a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
+	// maxWhole is the size of an answer that is not read piece by piece, in bytes.
+	maxWhole = 64 << 20
 	// firstPause and maxPause are the shortest and the longest time between
 	// attempts; each is twice the one before.
 	firstPause = 250 * time.Millisecond
@@ -95,12 +98,18 @@ func pause(attempts int) time.Duration {
 	return min(firstPause<<min(attempts, 16), maxPause)
 }
 
-// Do implements webdav.HTTPClient. The answer is none that a further attempt,
-// another place or the password would change.
-func (c *client) Do(req *http.Request) (*http.Response, error) {
+// Do implements webdav.HTTPClient: its answer is whole, in memory.
+func (c *client) Do(req *http.Request) (*http.Response, error) { return c.do(req, true) }
+
+// do gives an answer which no further attempt, no other place and not the
+// password would change. If whole is set, it has arrived.
+func (c *client) do(req *http.Request, whole bool) (*http.Response, error) {
 	authorized := false
 	for attempts, redirects := 0, 0; ; {
 		resp, err := c.once(req)
+		if err == nil && whole {
+			err = arrive(resp)
+		}
 		if err != nil {
 			if err = explain(req.URL, err); attempts >= c.retries || req.Context().Err() != nil || lasting(err) {
 				return nil, err
@@ -152,6 +161,17 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 	}
+}
+
+// arrive reads an answer to its end.
+func arrive(resp *http.Response) error {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxWhole+1))
+	resp.Body.Close()
+	if err == nil && len(b) > maxWhole {
+		err = errLasting{fmt.Errorf("an answer of more than %d bytes", maxWhole)}
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(b))
+	return err
 }
 
 // once sends a request, with the password if the host may have it.
@@ -209,7 +229,7 @@ func explain(u *url.URL, err error) error {
 		return errLasting{fmt.Errorf("%s: the certificate is another host's: %w", u.Host, name)}
 	case errors.As(err, &invalid):
 		return errLasting{fmt.Errorf("%s: the certificate is not valid: %w", u.Host, invalid)}
-	case errors.As(err, &record):
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return errLasting{fmt.Errorf("%s does not speak TLS: http:// instead of https://?", u.Host)}
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return errLasting{fmt.Errorf("there is no host %s", u.Hostname())}

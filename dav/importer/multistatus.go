@@ -138,7 +138,8 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("%s %s: %d %s", e.method, e.url.Redacted(), e.code, http.StatusText(e.code))
 }
 
-// request sends one request with an XML body and wants that status.
+// request sends one request with an XML body and wants that status. The answer
+// may break off while it is read.
 func (c *client) request(ctx context.Context, method string, u *url.URL, depth, body string, want int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -150,7 +151,7 @@ func (c *client) request(ctx context.Context, method string, u *url.URL, depth, 
 	if depth != "" {
 		req.Header.Set("Depth", depth)
 	}
-	resp, err := c.Do(req)
+	resp, err := c.do(req, false)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +160,26 @@ func (c *client) request(ctx context.Context, method string, u *url.URL, depth, 
 		return nil, &statusError{method, u, resp.StatusCode}
 	}
 	return resp, nil
+}
+
+// propfind asks for properties of one resource (RFC 4918, 9.1), and says where
+// redirects have led.
+func (c *client) propfind(ctx context.Context, u *url.URL, body string) (b []byte, at *url.URL, err error) {
+	req, err := http.NewRequestWithContext(ctx, "PROPFIND", u.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Content-Type", "application/xml; charset=utf-8")
+	req.Header.Set("Depth", "0")
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if resp.StatusCode != http.StatusMultiStatus {
+		return nil, nil, &statusError{"PROPFIND", u, resp.StatusCode}
+	}
+	b, err = io.ReadAll(io.LimitReader(resp.Body, maxProperties))
+	return b, resp.Request.URL, err
 }
 
 // get fetches one object of at most limit bytes; a longer one is cut behind that.

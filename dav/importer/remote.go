@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -148,16 +147,11 @@ func (r *remote) starts(source string) ([]string, error) {
 func (r *remote) discoverAt(u *url.URL) ([]found, error) {
 	// One request of our own tells where redirects lead, and fails for a
 	// reason that can be said.
-	resp, err := r.client.request(r.ctx, "PROPFIND", u, "0", propfindHome, http.StatusMultiStatus)
+	b, at, err := r.client.propfind(r.ctx, u, propfindHome)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxProperties))
-	resp.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	r.base = resp.Request.URL
+	r.base = at
 	here := r.base.Path
 	endpoint := r.at(here).String()
 	calendars, err := caldav.NewClient(r.client, endpoint)
@@ -431,20 +425,7 @@ func (r *remote) prepare(f found, target string, exists bool, log *journal) erro
 	if err := log.add(fetched{Step: stepBegun}); err != nil {
 		return err
 	}
-	resp, err := r.client.request(r.ctx, "PROPFIND", r.at(f.path), "0", propfindCollection, http.StatusMultiStatus)
-	var props []*davxml.Element
-	if err == nil {
-		var b []byte
-		b, err = io.ReadAll(io.LimitReader(resp.Body, maxProperties+1))
-		resp.Body.Close()
-		var root *davxml.Element
-		if err == nil {
-			root, err = davxml.Parse(b)
-		}
-		if err == nil {
-			props = slices.Collect(properties(root))
-		}
-	}
+	props, err := r.properties(f)
 	if err != nil {
 		if errors.As(err, new(*statusError)) || errors.As(err, new(*davxml.SyntaxError)) {
 			r.note("%q: its properties cannot be read: %v", target, err)
@@ -470,6 +451,27 @@ func (r *remote) prepare(f found, target string, exists bool, log *journal) erro
 		}
 	}
 	return log.add(fetched{Step: stepDone})
+}
+
+// properties asks for the properties of a collection: for those that are known
+// by name, as they need not be part of allprop, and for all (RFC 4918, 9.1).
+func (r *remote) properties(f found) (props []*davxml.Element, err error) {
+	for _, body := range [...]string{propfindCollection, propfindAll} {
+		b, _, err := r.client.propfind(r.ctx, r.at(f.path), body)
+		if err != nil {
+			return props, err
+		}
+		root, err := davxml.Parse(b)
+		if err != nil {
+			return props, err
+		}
+		for p := range properties(root) {
+			if !slices.ContainsFunc(props, func(o *davxml.Element) bool { return o.Name == p.Name }) {
+				props = append(props, p)
+			}
+		}
+	}
+	return props, nil
 }
 
 // make makes the collection: its kind, and which components it takes, are set
@@ -518,10 +520,11 @@ func wrapXML(root string, props ...*davxml.Element) []byte {
 }
 
 const propfindCollection = `<?xml version="1.0" encoding="utf-8"?>
-<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav" xmlns:A="http://apple.com/ns/ical/" xmlns:I="http://inf-it.com/ns/ab/">
-<allprop/><include><displayname/><resourcetype/><C:calendar-description/><C:calendar-timezone/><C:calendar-timezone-id/><C:supported-calendar-component-set/>
-<C:schedule-calendar-transp/><C:calendar-availability/><CR:addressbook-description/><A:calendar-color/><A:calendar-order/><I:addressbook-color/></include>
-</propfind>`
+<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav" xmlns:A="http://apple.com/ns/ical/" xmlns:I="http://inf-it.com/ns/ab/"><prop>
+<displayname/><C:calendar-description/><C:calendar-timezone/><C:supported-calendar-component-set/><C:schedule-calendar-transp/><C:calendar-availability/>
+<CR:addressbook-description/><A:calendar-color/><A:calendar-order/><I:addressbook-color/></prop></propfind>`
+
+const propfindAll = `<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><allprop/></propfind>`
 
 // worthKeeping tells the properties that somebody chose from those that a server
 // reckons, and those that say something only there.
