@@ -258,6 +258,7 @@ type method struct {
 	on    kind   // the kinds of resource that it may be sent to
 	needs letter // checked before a 405 tells that the resource exists
 	quiet bool   // left out of Allow: it is understood, and always refused
+	makes bool   // left out of the Allow of what exists: it refuses that, with a condition
 	// one of these two
 	read    func(*request) error
 	prepare func(*request) (change, error)
@@ -269,15 +270,15 @@ func methods() []method {
 		{name: "OPTIONS", on: kAny | kNone}, // answered before the login
 		{name: "GET", on: kAny, needs: mayRead, read: (*request).get},
 		{name: "HEAD", on: kAny, needs: mayRead, read: (*request).get},
-		{name: "PUT", on: kObject | kCollection | kNone, needs: mayWrite, prepare: (*request).put},
+		{name: "PUT", on: kObject | kTagged | kNone, needs: mayWrite, prepare: (*request).put},
 		{name: "POST", on: kCalendar | kAddressbook, needs: mayWrite, prepare: (*request).post},
 		{name: "DELETE", on: kAny, needs: mayWrite, prepare: (*request).delete},
 		{name: "COPY", on: (kObject | kCollection) &^ (kRoot | kPrincipal), needs: mayRead, prepare: (*request).copy},
 		{name: "MOVE", on: (kObject | kCollection) &^ (kRoot | kPrincipal), needs: mayWrite, prepare: (*request).move},
 		{name: "LOCK", on: (kAny | kNone) &^ kRoot, needs: mayWrite, prepare: (*request).lock},
 		{name: "UNLOCK", on: kAny &^ kRoot, needs: mayRead, prepare: (*request).unlock},
-		{name: "MKCOL", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcol},
-		{name: "MKCALENDAR", on: kAny | kNone, needs: mayWrite, prepare: (*request).mkcalendar},
+		{name: "MKCOL", on: kAny | kNone, needs: mayWrite, makes: true, prepare: (*request).mkcol},
+		{name: "MKCALENDAR", on: kAny | kNone, needs: mayWrite, makes: true, prepare: (*request).mkcalendar},
 		{name: "PROPFIND", on: kAny, needs: mayRead, read: (*request).propfind},
 		{name: "PROPPATCH", on: kAny, needs: mayWrite, prepare: (*request).proppatch},
 		{name: "ACL", on: kAny, needs: mayWrite, quiet: true, prepare: (*request).acl},
@@ -298,7 +299,7 @@ func (h *handler) method(name string) *method {
 func (h *handler) allow(k kind) string {
 	var b strings.Builder
 	for i := range h.methods {
-		if m := &h.methods[i]; m.on&k != 0 && !m.quiet {
+		if m := &h.methods[i]; m.on&k != 0 && !m.quiet && (!m.makes || k&kNone != 0) {
 			if b.Len() > 0 {
 				b.WriteString(", ")
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"inetdav/store"
@@ -56,6 +57,9 @@ func (q *request) get() error {
 		if content, err = q.negotiateCard(f); err != nil {
 			return err
 		}
+	}
+	if q.r.Method == http.MethodHead {
+		q.r.Header.Del("Range") // RFC 9110, 14.2: only GET has ranges
 	}
 	q.wrote = true
 	// conditions and ranges (RFC 9110, 13 and 14)
@@ -151,6 +155,7 @@ func (q *request) export() error {
 	b := q.answerBody(http.StatusOK, mediaType)
 	if q.r.Method == http.MethodHead {
 		h.Set("Content-Type", mediaType)
+		h.Add("Vary", "Accept-Encoding")
 		q.w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -204,6 +209,7 @@ const exportBuffer = 32 << 10
 func (q *request) plain(status int, text string) error {
 	h := q.w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
 	q.w.WriteHeader(status)
 	q.wrote = true
 	if q.r.Method == http.MethodHead {

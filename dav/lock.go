@@ -145,12 +145,8 @@ func (q *request) locked(tx *store.Tx) (a answer, err error) {
 	if len(members) == 0 {
 		return a, nil
 	}
-	for i := range members {
-		res, err := tx.Resource(members[i])
-		if err != nil {
-			return a, err
-		}
-		members[i] = davxml.EscapePath(q.hrefOf(res))
+	if members, err = q.escaped(tx, members); err != nil {
+		return a, err
 	}
 	a.body = func(q *request) error {
 		m := q.newMultistatus()
@@ -397,10 +393,8 @@ func (q *request) newLock(tx *store.Tx, l store.WriteLock, empty *store.Staged) 
 	if err != nil {
 		return answer{}, err
 	}
-	for i := range t.all {
-		if l.Conflicts(&t.all[i]) {
-			return answer{}, q.lockError(tx, nNoConflictingLock, &t.all[i])
-		}
+	if a, err := q.conflicting(tx, l); err != nil || a.body != nil {
+		return a, err
 	}
 	if isNew {
 		if b := q.blocking(parent(q.path)); b != nil {
@@ -426,6 +420,54 @@ func (q *request) newLock(tx *store.Tx, l store.WriteLock, empty *store.Staged) 
 	}
 	t.stale = false
 	return q.lockAnswer(tx, status, l.Token)
+}
+
+// conflicting refuses a lock because of others that hold: with 423 for those on
+// the resource of the request, else, for those on its members, with a 207 that
+// names them (RFC 4918, 9.10.3 and 9.10.6).
+func (q *request) conflicting(tx *store.Tx, l store.WriteLock) (a answer, err error) {
+	var members []string
+	for i := range q.locks.all {
+		other := &q.locks.all[i]
+		switch {
+		case !l.Conflicts(other):
+		case other.Covers(q.path):
+			return a, q.lockError(tx, nNoConflictingLock, other)
+		case !slices.Contains(members, other.Root):
+			members = append(members, other.Root)
+		}
+	}
+	if len(members) == 0 {
+		return a, nil
+	}
+	if members, err = q.escaped(tx, members); err != nil {
+		return a, err
+	}
+	a.body = func(q *request) error {
+		m := q.newMultistatus()
+		for _, href := range members {
+			if err := m.status(href, http.StatusLocked, nNoConflictingLock); err != nil {
+				return err
+			}
+		}
+		if err := m.status(davxml.EscapePath(q.hrefOf(q.res)), http.StatusFailedDependency); err != nil {
+			return err
+		}
+		return m.close()
+	}
+	return a, nil
+}
+
+// escaped turns paths into hrefs, percent-encoded.
+func (q *request) escaped(tx *store.Tx, paths []string) ([]string, error) {
+	for i := range paths {
+		res, err := tx.Resource(paths[i])
+		if err != nil {
+			return nil, err
+		}
+		paths[i] = davxml.EscapePath(q.hrefOf(res))
+	}
+	return paths, nil
 }
 
 func tooManyLocks(err error) error {

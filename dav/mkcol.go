@@ -46,6 +46,10 @@ func (q *request) mkcalendar() (change, error) {
 }
 
 func (q *request) readMkcol(name davxml.Name) (*davxml.Element, error) {
+	// RFC 4918, 8.1: first see whether any kind may be made
+	if err := q.mayMake(kCalendar); err != nil && (name == nMkcalendar || q.mayMake(kPlain) != nil) {
+		return nil, err
+	}
 	root, err := q.readXML()
 	var syntax *davxml.SyntaxError
 	switch {

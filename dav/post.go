@@ -23,6 +23,9 @@ func (q *request) post() (change, error) {
 		return nil, err
 	}
 	return func(tx *store.Tx) (answer, error) {
+		if err := q.currentCondition(tx); err != nil {
+			return answer{}, err
+		}
 		path, err := q.freePath(tx, in, n.sum.UID)
 		if err != nil {
 			return answer{}, err

@@ -27,8 +27,6 @@ func (q *request) put() (change, error) {
 	}
 	in, err := q.h.store.Resource(parent(q.path))
 	switch {
-	case q.path == "":
-		return nil, refuse(http.StatusForbidden, "PUT on the root")
 	case errors.Is(err, fs.ErrNotExist):
 		if err := q.need(q.res, mayWrite); err != nil {
 			return nil, err
@@ -46,8 +44,6 @@ func (q *request) put() (change, error) {
 		return nil, refuse(http.StatusForbidden, "a subscription holds no objects")
 	case k&kObject != 0:
 		return nil, refuse(http.StatusConflict, "inside an object")
-	case q.kind()&kCollection != 0:
-		return nil, refuse(http.StatusMethodNotAllowed, "on a plain collection")
 	}
 	return q.putNew(in)
 }
@@ -290,6 +286,10 @@ func hasUID(c *store.Collection, path, uid string) error {
 // or address book becomes a collection, anything else a file.
 func (q *request) putNew(in store.Resource) (change, error) {
 	if q.kind() == kNone {
+		// what it will be, the body tells: first see whether it may be anything
+		if err := q.need(q.res, mayWrite); err != nil {
+			return nil, err
+		}
 		head, err := q.peek()
 		if err != nil {
 			return nil, err
