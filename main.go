@@ -227,7 +227,7 @@ func loadLimits(c *config.Config) limits {
 	seconds := func(key string) time.Duration {
 		d := c.Duration("inetdav", key)
 		// Radicale's one timeout, of each wait, stands for what is not said more precisely.
-		if key != "idle_timeout" && c.Source("inetdav", key) == "default" && c.Source("server", "timeout") != "default" {
+		if c.Source("inetdav", key) == "default" && c.Source("server", "timeout") != "default" {
 			d = c.Duration("server", "timeout")
 		}
 		if d <= 0 {
