@@ -41,7 +41,7 @@ func (q *request) mkcalendar() (change, error) {
 	if err := p.setKind(kCalendar); err != nil {
 		return nil, err
 	}
-	p.isNew = false // of another type this method makes none
+	p.makes = kCalendar | kSubscribed // the latter is how Apple's Calendar subscribes
 	return q.makeCollection(p, root, nMkcalendarResponse)
 }
 

@@ -111,9 +111,9 @@ func emptyMediaType(x *davxml.Writer, name davxml.Name, mediaType, version strin
 		davxml.Attr{Name: davxml.Name{Local: "version"}, Value: version})
 }
 
-func getSupportedCollationSet(_ *request, t *target, o *propOut) error {
+func getSupportedCollationSet(_ *request, _ *target, o *propOut) error {
 	name := nSupportedCollationE
-	if t.kind() == kAddressbook {
+	if o.name.Space == davxml.CardDAV {
 		name = nCardCollation
 	}
 	o.elements(func(x *davxml.Writer) {

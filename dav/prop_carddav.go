@@ -18,7 +18,7 @@ func propCardDAV() []property {
 		{name: nPrincipalAddress, on: kPrincipal, get: getPrincipalAddress, set: setPrincipalAddress},
 		{name: description, on: kAddressbook, get: getHuman(description), set: setText(description)},
 		{name: c("supported-address-data"), on: kAddressbook, get: getSupportedAddressData},
-		{name: c("supported-collation-set"), on: kAddressbook, get: getSupportedCollationSet},
+		{name: c("supported-collation-set"), on: kAddressbook | kCardObject | kPrincipal | kPlain, get: getSupportedCollationSet},
 		{name: c("max-resource-size"), on: kAddressbook, get: getMaxResourceSize},
 	}
 }

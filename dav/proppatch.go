@@ -28,6 +28,7 @@ type proppatch struct {
 	h     *handler
 	kind  kind
 	isNew bool        // the collection is being made: its kind may be set
+	makes kind        // the kinds that it may be set to; 0: any
 	props store.Props // text, as .Radicale.props has it
 	rich  store.Props // what is more than text, and all of an object
 	done  []outcome
@@ -84,7 +85,7 @@ func wholeXML(e *davxml.Element) string {
 // setKind gives a new collection its kind, and lets nothing change that of one
 // that exists: its objects would be of the wrong kind.
 func (p *proppatch) setKind(k kind) error {
-	if !p.isNew {
+	if !p.isNew || p.makes != 0 && p.makes&k == 0 {
 		if k == p.kind {
 			return nil
 		}

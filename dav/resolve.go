@@ -296,6 +296,7 @@ func (q *request) wellKnown(name string) error {
 	if name != "caldav" && name != "carddav" {
 		return refuse(http.StatusNotFound, "no such well-known name")
 	}
+	q.w.Header().Set("Cache-Control", "max-age=3600")
 	return q.toRoot()
 }
 

@@ -210,25 +210,34 @@ func (s *syncer) member(res store.Resource, err error, before string, seen bool)
 			return position{}, err
 		}
 	}
-	if !seen {
+	// RFC 6578, 3.5.1: what has an entity tag changes with it. At level infinite
+	// the members that made it change are there themselves.
+	changed := !s.infinite && strings.TrimPrefix(before, childToken) != strings.TrimPrefix(c.SyncToken(), childToken)
+	if !seen || changed {
 		if s.full() {
-			return position{}, nil
+			if !seen {
+				p = position{}
+			}
+			return p, nil
 		}
 		s.written++
-		if err := s.m.response(&target{res: res, coll: c}, s.asked.names, s.asked.minimal); err != nil {
+		if s.infinite && !synced { // RFC 6578, 3.3: once
+			err = s.m.status(davxml.EscapePath(s.collectionHref(res.Path)), http.StatusForbidden, nSupportedReportCond)
+		} else {
+			err = s.m.response(&target{res: res, coll: c}, s.asked.names, s.asked.minimal)
+		}
+		if err != nil {
 			return position{}, err
 		}
 		p.token = childToken
 	}
-	switch {
-	case synced:
+	if synced {
 		token, err := s.changes(c, changes)
 		if token != "" {
 			p.token = token
 		}
 		return p, err
-	case !s.cut:
-		p.token = c.SyncToken()
 	}
+	p.token = c.SyncToken()
 	return p, nil
 }

@@ -172,7 +172,7 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	token = wantStatuses(t, "sync of the home", ask(t, 207, "REPORT", url+"/bernard/", fmt.Sprintf(homeSync, strings.ReplaceAll(token, "&", "&amp;"), "1")), map[string]string{
-		"/bernard/closed/": "403"})
+		"/bernard/closed/": "403", "/bernard/work/": "200"})
 	// what is to be replaced stays where its successor cannot be made
 	// (RFC 4918, 9.8.4)
 	ask(t, 201, "MKCALENDAR", url+"/bernard/there/", "")
