@@ -67,9 +67,6 @@ func verify(args []string) int {
 func storeOptions(c *config.Config, logs *sink) (store.Options, error) {
 	o, err := dav.StoreOptions(c)
 	o.Logf = (&unrepeated{sink: logs}).Logf
-	if c.String("storage", "hook") != "" {
-		logs.Logf(levelNotice, "[storage] hook is not run")
-	}
 	return o, err
 }
 

@@ -211,6 +211,7 @@ func (q *request) serve() error {
 	}
 	var a answer
 	err = h.store.Update(q.r.Context(), func(tx *store.Tx) error {
+		tx.Cause = q.cause()
 		if err := q.ifHeader(tx); err != nil {
 			return err
 		}
@@ -226,6 +227,20 @@ func (q *request) serve() error {
 		return err
 	}
 	return q.reply(a)
+}
+
+// cause is what the storage hook is told of the request.
+func (q *request) cause() store.Cause {
+	c := store.Cause{User: q.user, Path: "/" + q.path, Request: q.r.Method}
+	if q.slash && q.path != "" {
+		c.Path += "/"
+	}
+	if q.r.Header.Get("Destination") != "" {
+		if to, err := q.destination(); err == nil {
+			c.ToPath = "/" + to
+		}
+	}
+	return c
 }
 
 // change is the half of a writing method that runs under the lock.

@@ -19,6 +19,24 @@ func StoreOptions(c *config.Config) (store.Options, error) {
 		FolderUmask:     -1,
 		StatAge:         store.StatAuto,
 		MaxObject:       c.Int("server", "max_resource_size"),
+
+		ItemsInCacheFolder:   c.Bool("storage", "use_cache_subfolder_for_item"),
+		HistoryInCacheFolder: c.Bool("storage", "use_cache_subfolder_for_history"),
+		TokensInCacheFolder:  c.Bool("storage", "use_cache_subfolder_for_synctoken"),
+
+		FollowLinks: c.Bool("inetdav", "follow_links"),
+		Predefined:  c.String("storage", "predefined_collections"),
+		Hook:        store.Hook(c.String("storage", "hook")),
+		HookTimeout: c.Duration("inetdav", "hook_timeout"),
+	}
+	if o.CacheFolder == "" && (o.ItemsInCacheFolder || o.HistoryInCacheFolder || o.TokensInCacheFolder) {
+		o.CacheFolder = o.Folder // as Radicale
+	}
+	if err := store.CheckPredefined(o.Predefined); err != nil {
+		return o, fmt.Errorf("[storage] predefined_collections: %w", err)
+	}
+	if err := o.Hook.Check(); err != nil {
+		return o, fmt.Errorf("[storage] hook: %w", err)
 	}
 	if text := c.String("storage", "folder_umask"); text != "" {
 		umask, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 9)

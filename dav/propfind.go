@@ -63,6 +63,9 @@ func (q *request) propfind() error {
 	if err := f.walk(&target{res: q.res}, depth, visit); err != nil {
 		return err
 	}
+	if err := f.ofGroups(depth, visit); err != nil {
+		return err
+	}
 	return f.close()
 }
 

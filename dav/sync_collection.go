@@ -92,7 +92,7 @@ func (s *syncer) changes(c *store.Collection, changes iter.Seq[*store.Change]) (
 	token = c.SyncToken()
 	last := ""
 	for ch := range changes {
-		if s.full() {
+		if s.limit > 0 && ch.Token() != "" && s.full() {
 			// nothing of this collection was written: the token before the
 			// first change is not known here, so the caller keeps its own
 			return last, nil
@@ -100,7 +100,7 @@ func (s *syncer) changes(c *store.Collection, changes iter.Seq[*store.Change]) (
 		if err := s.change(c, ch); err != nil {
 			return "", err
 		}
-		if s.limit > 0 {
+		if s.limit > 0 && ch.Token() != "" {
 			last = ch.Token()
 		}
 	}

@@ -33,6 +33,9 @@ type Collection struct {
 	err   error
 	dead  deadProps
 	read  bool // dead has been read
+	// tags is j once more, for the entity tags of what is read; untagged: none is needed.
+	tags     *journal
+	untagged bool
 }
 
 // Collection returns a snapshot of the collection at path, up to date with its
@@ -245,6 +248,7 @@ func (c *Collection) heal() error {
 	}
 	c.j.close()
 	c.j, fresh.j = fresh.j, nil
+	c.tags = nil
 	return fresh.Close()
 }
 
@@ -426,6 +430,9 @@ func (c *Collection) FindUID(uid string) (name string, ok bool) {
 // long ago: all objects, no removals (RFC 6578, 3.4). After the loop Err tells
 // whether it was complete. The error is ErrSyncToken.
 func (c *Collection) Changes(token string) (iter.Seq[*Change], error) {
+	if strings.HasPrefix(token, radicaleToken) {
+		return c.changesSinceRadicale(token)
+	}
 	seq := uint64(0)
 	if token != "" {
 		if c.j == nil || c.j.volatile {
@@ -455,6 +462,27 @@ func (c *Collection) Changes(token string) (iter.Seq[*Change], error) {
 				c.err = err
 			}
 		}
+	}, nil
+}
+
+// changesSinceRadicale is Changes for a token of Radicale's.
+func (c *Collection) changesSinceRadicale(token string) (iter.Seq[*Change], error) {
+	if c.j == nil || c.j.volatile {
+		return nil, ErrSyncToken
+	}
+	k, err := c.s.sinceRadicale(c.f, token)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(*Change) bool) {
+		if c.err != nil {
+			return
+		}
+		ch := Change{epoch: c.j.idx.epoch}
+		c.err = k.changes(c, func(r *record) (stop bool) {
+			ch.Record, ch.Removed, ch.seq = r.Record, r.removed(), r.seq
+			return !yield(&ch)
+		})
 	}, nil
 }
 
@@ -524,8 +552,38 @@ func (c *Collection) Read(name string, buf []byte) (data []byte, etag string, er
 	if err != nil {
 		return data, "", pathError("read", name, err)
 	}
-	digest := hash(data)
-	return data, digest.etag(), nil
+	etag, err = c.tagOf(name, hash(data))
+	return data, etag, err
+}
+
+// tagOf returns the entity tag of an object with that hash.
+func (c *Collection) tagOf(name string, digest sum) (string, error) {
+	if c.j == nil || c.untagged {
+		return digest.etag(), nil
+	}
+	if c.tags == nil {
+		tagged, err := c.s.tagged(c.f.path)
+		if err == nil && tagged {
+			err = c.j.load()
+		}
+		if err != nil || !tagged {
+			c.untagged = err == nil
+			return digest.etag(), err
+		}
+		// With blocks of its own: an iteration may be under way.
+		j := *c.j
+		j.idx = &index{indexHeader: c.j.idx.indexHeader, blockReader: blockReader{r: c.j.idx.r}}
+		c.tags = &j
+	}
+	var r record
+	ok, err := c.tags.lookup(name, &r)
+	if errors.Is(err, errDamaged) {
+		err = pathError("read", name, ErrStale) // whoever lists next builds it anew
+	}
+	if ok && err == nil && !r.removed() && r.sum == digest {
+		return r.ETag(), nil
+	}
+	return digest.etag(), err
 }
 
 // Err returns the first error met by an iteration or a look-up since the

@@ -10,6 +10,8 @@ const (
 	defaultMaxObject = 10 << 20
 	// defaultLockTimeout is how long a request waits for the lock.
 	defaultLockTimeout = 30 * time.Second
+	// defaultHookTimeout is how long the hook may take.
+	defaultHookTimeout = 60 * time.Second
 )
 
 // Limits of names and paths.
@@ -31,6 +33,21 @@ const (
 	// maxInMemory is the size up to which an opened object is read once,
 	// into memory, and not twice, for its entity tag and for its bytes.
 	maxInMemory = 1 << 20
+)
+
+// Limits of what is read in Radicale's caches.
+const (
+	// maxItemValues is how many values there may be in an entry for one object.
+	maxItemValues = 64
+	// maxHistoryEntry is the size of an entry of its history, in bytes.
+	maxHistoryEntry = 1 << 10
+	// maxTokenState and maxTokenValues bound what is kept for one sync token: 200
+	// bytes, and two values, each marked once more, for each object.
+	maxTokenState  = 64 << 20
+	maxTokenValues = 1 << 20
+	// maxUnknownItems is for how many objects of a collection all versions of
+	// Radicale are tried in vain: 1500 hashes each.
+	maxUnknownItems = 4
 )
 
 // Limits of write locks. Every writing request reads all of them.
@@ -59,7 +76,7 @@ const (
 	// ones are left out whole.
 	maxHints = 8 << 10
 	// maxRecord is the size of the largest record, in bytes.
-	maxRecord = recordFixed + maxName + maxComponent + maxUID + maxHints
+	maxRecord = recordFixed + maxName + maxComponent + maxUID + maxHints + tagSize
 
 	// minFold and maxFold bound the size of a log, in bytes, at which it is
 	// folded into the index: in between it is a quarter of the index. Readers
@@ -114,6 +131,7 @@ const (
 	indexName      = "index"
 	logName        = "log"
 	checkedName    = "checked"
+	taggedName     = "tagged"
 	filePermission = 0o666 // before the umask, as Radicale's
 	dirPermission  = 0o777
 	ownPermission  = 0o700 // of the journal's folder: no one else's business

@@ -39,6 +39,7 @@ type live struct {
 	j    *journal
 	// inMemory: nothing is written but to memory, and j is volatile.
 	inMemory bool
+	marked   bool // taggedName is there
 }
 
 // openLive opens the journal of a collection and brings it up to date with its
@@ -211,7 +212,24 @@ func (l *live) keep(x *indexWriter, r *record) error {
 		x.floor = max(x.floor, r.seq)
 		return nil
 	}
+	l.mark(r)
 	return x.add(r)
+}
+
+// mark sees to it that readers of an object find out when the journal has to be
+// asked for its entity tag (see Store.tagged), before it does.
+func (l *live) mark(r *record) {
+	if r.flags&flagTagged == 0 || l.inMemory || l.marked {
+		return
+	}
+	fd, err := l.d.open(taggedName, unix.O_WRONLY|unix.O_CREAT)
+	if err != nil {
+		r.flags &^= flagTagged
+		r.tag = sum{}
+		return
+	}
+	unix.Close(fd)
+	l.marked = true
 }
 
 // rewrite replaces the journal by an index that fill writes and an empty log.

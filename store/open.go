@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"io"
 
@@ -15,11 +16,44 @@ type OpenedObject struct {
 	ETag string // with quotes
 	io.ReadSeeker
 	file file
+	sum  sum
 }
 
 // OpenObject opens the object at path. The errors are those of Resource;
 // ErrKind if it is a collection.
 func (s *Store) OpenObject(path string) (*OpenedObject, error) {
+	o, err := s.openObject(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.setTag(o); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// setTag looks up the entity tag, where it may be another than the hash of what
+// has been read.
+func (s *Store) setTag(o *OpenedObject) error {
+	collection, name := splitPath(o.Path)
+	tagged, err := s.tagged(collection)
+	if err != nil || !tagged {
+		return err
+	}
+	c, err := s.Collection(context.Background(), collection)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if r, ok := c.Lookup(name); ok && r.sum == o.sum {
+		o.ETag = r.ETag()
+	}
+	return c.Err()
+}
+
+// openObject is OpenObject, whose entity tag is always the hash.
+func (s *Store) openObject(path string) (*OpenedObject, error) {
 	r, err := s.Resource(path)
 	if err != nil {
 		return nil, err
@@ -65,7 +99,7 @@ func (o *OpenedObject) read(f file) error {
 		part.Seek(0, io.SeekStart)
 		o.ReadSeeker = part
 	}
-	o.ETag = digest.etag()
+	o.sum, o.ETag = digest, digest.etag()
 	return nil
 }
 

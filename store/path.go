@@ -72,6 +72,8 @@ type root struct {
 	dir
 	path string   // absolute
 	std  *os.Root // resolves where the kernel cannot; else nil
+
+	leaves bool // links may lead out (Options.FollowLinks)
 }
 
 // openRoot opens the folder at path, which has to exist.
@@ -112,6 +114,11 @@ func (r *root) open(path string, flags int) (int, error) {
 		// ends is only a guess until the kernel has resolved that again.
 		if inside, ok := r.follow(path); ok {
 			fd, err = r.resolve(inside, flags)
+		}
+		if err == unix.EXDEV && r.leaves {
+			// Names have been checked: only a link of the administrator's
+			// leads out.
+			err = retry(func() error { fd, err = unix.Openat(int(r.dir), path, flags, 0); return err })
 		}
 		if err == unix.EXDEV {
 			err = outsideError{}

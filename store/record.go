@@ -43,6 +43,9 @@ const (
 	flagRacy
 	// flagUnread: the file could not be read. It is tried again.
 	flagUnread
+	// flagTagged: Radicale called these bytes by another entity tag, and so do
+	// we. It follows the hints.
+	flagTagged
 )
 
 // record is a Record with what only the journal needs.
@@ -76,6 +79,9 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // recordFixed is the size of a record without its strings.
 const recordFixed = 104
 
+// tagSize is what flagTagged adds.
+const tagSize = 32
+
 // appendRecord appends r in the form that index and log share (all numbers are
 // little-endian):
 //
@@ -95,7 +101,7 @@ const recordFixed = 104
 //	56  i64  start, Unix seconds
 //	64  i64  end, Unix seconds
 //	72  32   SHA-256 of the bytes
-//	104      name, component, UID, hints
+//	104      name, component, UID, hints; if flagged as tagged, 32 bytes more
 func appendRecord(dst []byte, r *record) []byte {
 	component := r.Component[:min(len(r.Component), maxComponent)]
 	uid := shortUID(r.UID)
@@ -104,7 +110,11 @@ func appendRecord(dst []byte, r *record) []byte {
 		hints, flags = nil, flags&^object.HintsWhole
 	}
 	le := binary.LittleEndian
-	dst = le.AppendUint32(dst, uint32(recordFixed+len(r.Name)+len(component)+len(uid)+len(hints)))
+	n := recordFixed + len(r.Name) + len(component) + len(uid) + len(hints)
+	if r.flags&flagTagged != 0 {
+		n += tagSize
+	}
+	dst = le.AppendUint32(dst, uint32(n))
 	dst = append(dst, byte(r.flags), byte(len(r.Name)), byte(len(component)), 0)
 	dst = le.AppendUint16(dst, uint16(flags))
 	dst = le.AppendUint16(dst, uint16(len(uid)))
@@ -120,7 +130,11 @@ func appendRecord(dst []byte, r *record) []byte {
 	dst = append(dst, r.Name...)
 	dst = append(dst, component...)
 	dst = append(dst, uid...)
-	return append(dst, hints...)
+	dst = append(dst, hints...)
+	if r.flags&flagTagged != 0 {
+		dst = append(dst, r.tag[:]...)
+	}
+	return dst
 }
 
 // decodeRecord sets r to the record that b is, whole. Its strings are views of b.
@@ -132,16 +146,23 @@ func decodeRecord(b []byte, r *record) error {
 	component := recordFixed + int(b[5])
 	uid := component + int(b[6])
 	hints := uid + int(le.Uint16(b[10:]))
-	if b[5] == 0 || uint64(hints)+uint64(le.Uint32(b[12:])) != uint64(len(b)) || le.Uint32(b) != uint32(len(b)) {
+	r.flags = recordFlags(b[4])
+	end := len(b)
+	if r.flags&flagTagged != 0 {
+		end -= tagSize
+	}
+	if b[5] == 0 || end < hints || uint64(hints)+uint64(le.Uint32(b[12:])) != uint64(end) || le.Uint32(b) != uint32(len(b)) {
 		return errDamaged
 	}
-	r.flags = recordFlags(b[4])
 	r.seq = le.Uint64(b[16:])
 	r.stat.size = int64(le.Uint64(b[24:]))
 	r.stat.mtime = int64(le.Uint64(b[32:]))
 	r.stat.ctime = int64(le.Uint64(b[40:]))
 	r.stat.ino = le.Uint64(b[48:])
 	r.sum = sum(b[72:])
+	if r.tag = (sum{}); end < len(b) {
+		r.tag = sum(b[end:])
+	}
 	r.Name = view(b[recordFixed:component])
 	r.Size = r.stat.size
 	r.ModTime = time.Unix(0, r.stat.mtime)
@@ -151,7 +172,7 @@ func decodeRecord(b []byte, r *record) error {
 		Start:     int64(le.Uint64(b[56:])),
 		End:       int64(le.Uint64(b[64:])),
 		Flags:     object.Flags(le.Uint16(b[8:])),
-		Hints:     b[hints:len(b):len(b)],
+		Hints:     b[hints:end:end],
 	}
 	return nil
 }

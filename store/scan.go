@@ -61,7 +61,8 @@ type scanner struct {
 	s      *Store
 	f      *folder
 	kind   Kind
-	reread bool // even objects that look unchanged
+	reread bool       // even objects that look unchanged
+	items  *itemCache // of a Radicale, if there is one
 	now    time.Time
 	st     state // as it will be
 	buf    []byte
@@ -126,7 +127,7 @@ func (sc *scanner) met(name string, known *record) error {
 	st, err := sc.f.statMember(name)
 	absent := missing(err) || err == nil && !st.isRegular()
 	live := known != nil && !known.removed()
-	if err == nil && !absent && live && !sc.reread && known.flags == 0 && known.stat.same(&st) {
+	if err == nil && !absent && live && !sc.reread && known.flags&^flagTagged == 0 && known.stat.same(&st) {
 		return sc.found(0, known)
 	}
 	r := &sc.rec
@@ -147,13 +148,18 @@ func (sc *scanner) met(name string, known *record) error {
 	}
 	if !live || known.sum != r.sum {
 		sc.summarize(r, data)
+		// What Radicale makes of a text may be the same for two that differ:
+		// other bytes never keep the tag.
+		if tag, ok := sc.items.tag(r, data); ok && (!live || tag.etag() != known.ETag()) {
+			r.tag, r.flags = tag, r.flags|flagTagged
+		}
 		if !live {
 			sc.st.live++
 		}
 		r.seq = sc.st.advance(sc.now)
 		return sc.found(entryChange, r)
 	}
-	r.seq = known.seq
+	r.seq, r.tag, r.flags = known.seq, known.tag, r.flags|known.flags&flagTagged
 	switch {
 	case sc.reread:
 		sc.summarize(r, data)
@@ -300,6 +306,10 @@ func (l *live) update(e effort) error {
 	if l.j == nil && !l.inMemory {
 		l.f.sweep(time.Now())
 	}
+	if !l.inMemory { // whoever reads an object asks for its tag only what is on disk
+		sc.items = l.s.openItemCache(l.f)
+		defer sc.items.close()
+	}
 	// The stamp comes before the list: what changes meanwhile will show.
 	if !fresh {
 		var err error
@@ -364,6 +374,7 @@ func (l *live) appendScan(sc *scanner, names *nameList) error {
 		if len(batch) > room {
 			return errLarge
 		}
+		l.mark(r)
 		// Torn within the batch, the log must not claim to be up to date.
 		st := sc.st
 		st.stamp.exact = false

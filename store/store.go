@@ -35,6 +35,8 @@
 //	collection.go, open.go, token.go  reading
 //	stage.go, tx*.go                  writing
 //	writelock.go                      the locks of WebDAV
+//	pickle.go, radicale.go  what a Radicale remembers
+//	hook.go       the command after a change
 //	verify.go     the check of everything
 package store
 
@@ -126,6 +128,9 @@ type Options struct {
 	// MaxSyncTokenAge is how long removals are remembered
 	// (max_sync_token_age). 0: 30 days.
 	MaxSyncTokenAge time.Duration
+	// ItemsInCacheFolder, HistoryInCacheFolder and TokensInCacheFolder say that a
+	// Radicale keeps these of its caches there, too (use_cache_subfolder_for_...).
+	ItemsInCacheFolder, HistoryInCacheFolder, TokensInCacheFolder bool
 	// FolderUmask is the umask for new folders; -1: the process's own.
 	FolderUmask int
 	// StatAge is how old the last look at every single object may be before
@@ -139,6 +144,16 @@ type Options struct {
 	// LockTimeout is how long to wait for another process's lock.
 	// 0: 30 seconds.
 	LockTimeout time.Duration
+	// FollowLinks lets symbolic links lead out of the storage folder.
+	FollowLinks bool
+	// Predefined are the collections that a new principal's home begins with
+	// (predefined_collections): a JSON object of names, each with the
+	// properties as .Radicale.props holds them. "" is none.
+	Predefined string
+	// Hook, when not empty, is what the shell is given after each Update that
+	// has changed something. HookTimeout is how long it may take. 0: 60 seconds.
+	Hook        Hook
+	HookTimeout time.Duration
 	// Logf, when not nil, receives what the answer cannot tell: broken
 	// objects found, a journal rebuilt.
 	Logf func(level int, format string, args ...any)
@@ -163,12 +178,18 @@ type Record struct {
 	Size    int64
 	ModTime time.Time
 	object.Summary
-	sum sum
+	sum sum // of the bytes
+	tag sum // the entity tag, if it is not sum but the record is flagged as tagged
 }
 
 // ETag returns the entity tag with its quotes: the SHA-256 of the bytes in hex,
-// as Radicale's.
-func (r *Record) ETag() string { return r.sum.etag() }
+// as Radicale's, or the one by which a Radicale called these bytes before.
+func (r *Record) ETag() string {
+	if r.tag != (sum{}) {
+		return r.tag.etag()
+	}
+	return r.sum.etag()
+}
 
 // Change is one step of a collection's history.
 type Change struct {
@@ -179,8 +200,14 @@ type Change struct {
 }
 
 // Token returns the sync token of the moment after this change: where an
-// answer that was cut short continues (RFC 6578, 3.6).
-func (c *Change) Token() string { return syncToken(c.epoch, c.seq) }
+// answer that was cut short continues (RFC 6578, 3.6). "" if none names it:
+// the answer may not be cut short there.
+func (c *Change) Token() string {
+	if c.seq == 0 {
+		return ""
+	}
+	return syncToken(c.epoch, c.seq)
+}
 
 // Store is an open storage folder. It is for one goroutine at a time.
 type Store struct {
@@ -208,6 +235,7 @@ func newStore(o Options) *Store {
 	o.MaxSyncTokenAge = cmp.Or(o.MaxSyncTokenAge, defaultSyncTokenAge)
 	o.MaxObject = cmp.Or(o.MaxObject, defaultMaxObject)
 	o.LockTimeout = cmp.Or(o.LockTimeout, defaultLockTimeout)
+	o.HookTimeout = cmp.Or(o.HookTimeout, defaultHookTimeout)
 	return &Store{options: o, folder: noDir}
 }
 
@@ -221,6 +249,7 @@ func (s *Store) open() error {
 	if s.root, err = openOrMake(filepath.Join(s.Folder, rootName), s.FolderUmask); err != nil {
 		return err
 	}
+	s.root.leaves = s.FollowLinks
 	if s.CacheFolder != "" {
 		s.cache, err = openOrMake(filepath.Join(s.CacheFolder, cacheRootName), s.FolderUmask)
 	}
@@ -321,14 +350,70 @@ func (s *Store) EnsurePrincipal(user string) error {
 		d.close()
 		return err
 	}
-	return s.Update(context.Background(), func(*Tx) error {
-		err := s.root.mkdir(user, dirPermission, s.FolderUmask)
+	return s.Update(context.Background(), func(tx *Tx) error {
+		tx.Cause = Cause{User: user, Path: user + "/"}
+		err := tx.makePrincipal(user)
 		if errors.Is(err, fs.ErrExist) {
 			return nil
 		}
-		if err != nil {
-			return err
+		return err
+	})
+}
+
+// CheckPredefined tells whether Options.Predefined can be made of the text.
+func CheckPredefined(text string) error {
+	_, err := parsePredefined(text)
+	return err
+}
+
+func parsePredefined(text string) (deadProps, error) {
+	if text == "" {
+		return nil, nil
+	}
+	collections, err := parseDeadProps([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range collections {
+		if err := CheckName(c.name); err != nil {
+			return nil, err
 		}
-		return s.root.sync()
+		if tag, _ := c.props.Get(TagKey); tag != "" && c.props.Kind() == Plain {
+			return nil, fmt.Errorf("%q: unknown tag %q", c.name, tag)
+		}
+	}
+	return collections, nil
+}
+
+// makePrincipal makes the home of a user and in it the predefined collections,
+// all or nothing.
+func (tx *Tx) makePrincipal(user string) error {
+	f, name, err := tx.parent(user)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if _, err := f.stat(name); err == nil {
+		return pathError("make", user, fs.ErrExist)
+	}
+	predefined, err := parsePredefined(tx.s.Predefined)
+	if err != nil {
+		tx.s.logf(LevelError, "predefined collections: %v", err)
+	}
+	return tx.build(f, name, false, func(home dir) error {
+		for _, c := range predefined {
+			if err := home.mkdir(c.name, dirPermission, tx.s.FolderUmask); err != nil {
+				return err
+			}
+			d, err := home.openDir(c.name)
+			if err != nil {
+				return err
+			}
+			defer d.close()
+			if err := d.writeProps(c.props); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

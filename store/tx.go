@@ -13,14 +13,19 @@ import (
 // Tx is the exclusive lock held: the only way to change anything. Paths are as
 // those of Resource. What a method did is durable when it returns.
 type Tx struct {
+	// Cause is what the hook is told. It is set by whoever knows.
+	Cause Cause
+
 	s       *Store
+	changed bool // something in the folder, for the hook
 	lives   []*live
 	folders []*folder // open without a journal
 }
 
 // Update runs f with the exclusive lock held. What f does is durable when it
 // returns; there is no rollback: f checks its preconditions first. f must not
-// wait for the network. The error is that of f, ErrLocked, that of ctx, or one
+// wait for the network. If it has changed something, the hook runs before the
+// lock is released. The error is that of f, ErrLocked, that of ctx, or one
 // of the system's.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	held, err := s.lock(ctx, unix.LOCK_EX)
@@ -30,7 +35,11 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	defer held.release()
 	tx := &Tx{s: s}
 	defer tx.close()
-	return f(tx)
+	err = f(tx)
+	if tx.changed && s.Hook != "" {
+		s.runHook(tx.Cause)
+	}
+	return err
 }
 
 func (tx *Tx) close() {
@@ -159,6 +168,9 @@ func (l *live) change(kind entryKind, r *record, do func() error) error {
 			st.live--
 		}
 	}
+	if r != nil {
+		l.mark(r)
+	}
 	entry := appendEntry(nil, &l.j.head, l.j.size, kind, &st, r)
 	if err = l.append(entry, st); err == nil {
 		err = l.foldIfLarge()
@@ -167,6 +179,12 @@ func (l *live) change(kind entryKind, r *record, do func() error) error {
 		l.s.logf(LevelWarning, "journal of %q: %v", l.f.path, err)
 	}
 	return nil
+}
+
+// did notes for the hook that the folder has changed, unless err says no.
+func (tx *Tx) did(err error) error {
+	tx.changed = tx.changed || err == nil
+	return err
 }
 
 // Resource is Store.Resource.

@@ -65,7 +65,7 @@ func (tx *Tx) build(f *folder, name string, over bool, fill func(d dir) error) e
 	default:
 		err = f.moveFolder(temp, f.dir, name)
 	}
-	if err != nil {
+	if tx.did(err) != nil {
 		f.removeTree(temp, 0)
 		return err
 	}
@@ -104,7 +104,7 @@ func (tx *Tx) deleteCollection(path string) error {
 	f.sweep(time.Now())
 	tx.forget(path)
 	temp := tempName()
-	if err := f.rename(name, f.dir, temp); err != nil {
+	if err := tx.did(f.rename(name, f.dir, temp)); err != nil {
 		return err
 	}
 	if err := f.sync(); err != nil {
@@ -157,7 +157,7 @@ func (tx *Tx) moveCollection(from, to string, over bool) error {
 	} else if err = f.exchange(name, t.dir, newName); err == nil {
 		err = f.rename(name, t.dir, temp)
 	}
-	if err != nil {
+	if tx.did(err) != nil {
 		return err
 	}
 	tx.s.dropJournals(from)
@@ -273,7 +273,7 @@ func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
 	if err := st.finish(tx.s, p, old.f); err != nil {
 		return err
 	}
-	if err := st.parent.exchange(st.name, f.dir, name); err != nil {
+	if err := tx.did(st.parent.exchange(st.name, f.dir, name)); err != nil {
 		return err
 	}
 	if err := f.sync(); err != nil {
@@ -292,7 +292,7 @@ func (tx *Tx) place(f *folder, name string, p Props, st *StagedCollection) error
 	if err := st.finish(tx.s, p, nil); err != nil {
 		return err
 	}
-	if err := st.parent.moveFolder(st.name, f.dir, name); err != nil {
+	if err := tx.did(st.parent.moveFolder(st.name, f.dir, name)); err != nil {
 		return err
 	}
 	st.done()

@@ -15,14 +15,28 @@ import (
 // ETag returns the entity tag (with quotes) of the object at path, of its bytes
 // now; "" if there is no object.
 func (tx *Tx) ETag(path string) (string, error) {
-	o, err := tx.s.OpenObject(path)
+	o, err := tx.s.openObject(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrKind) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	return o.ETag, o.Close()
+	defer o.Close()
+	collection, name := splitPath(path)
+	tagged, err := tx.s.tagged(collection)
+	if err != nil || !tagged {
+		return o.ETag, err
+	}
+	l, err := tx.live(collection)
+	if err != nil {
+		return "", err
+	}
+	var r record
+	if ok, err := l.lookup(name, &r); err != nil || !ok || r.sum != o.sum {
+		return o.ETag, err
+	}
+	return r.ETag(), nil
 }
 
 // Put puts a staged body in place as the object at path, new or replaced; sum
@@ -56,7 +70,7 @@ func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (cre
 		r.Summary = unknownSummary()
 	}
 	kind := entryChange
-	if known && old.sum == r.sum && exists && old.stat.same(&st) {
+	if known && old.sum == r.sum && old.flags&flagTagged == 0 && exists && old.stat.same(&st) {
 		kind, r.seq = entryRefresh, old.seq // the same bytes again
 	}
 	err = l.change(kind, &r, func() (err error) {
@@ -67,7 +81,7 @@ func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (cre
 		}
 		return tx.displacing(l.f, name, func() (err error) {
 			r.stat, r.flags, err = body.place(l.f.dir, name)
-			return err
+			return tx.did(err)
 		})
 	})
 	return !exists, err
@@ -115,7 +129,7 @@ func (tx *Tx) Delete(path string) error {
 	gone := record{isNew: !known}
 	gone.Name = name
 	return l.change(entryRemoval, &gone, func() error {
-		err := l.f.unlink(name)
+		err := tx.did(l.f.unlink(name))
 		if err == nil {
 			tx.dropDead(l.f, name)
 		}
@@ -211,14 +225,19 @@ func (l *live) describe(name string, kind Kind, r *record) (known bool, err erro
 		r.clone()
 		return true, nil
 	}
+	old := *r
 	*r = record{}
 	r.Name = name
 	sc := scanner{s: l.s, f: l.f, kind: kind, now: time.Now()}
 	data, err := sc.read(r)
-	if err == nil {
-		sc.summarize(r, data)
+	if err != nil {
+		return known, err
 	}
-	return known, err
+	sc.summarize(r, data)
+	if known && r.sum == old.sum && old.flags&flagTagged != 0 {
+		r.tag, r.flags = old.tag, r.flags|flagTagged
+	}
+	return known, nil
 }
 
 func (tx *Tx) moveObject(from, to string) error {
@@ -253,7 +272,7 @@ func (tx *Tx) moveObject(from, to string) error {
 			return err
 		}
 		err = tx.displacing(target.f, newName, func() error {
-			return source.f.rename(name, target.f.dir, newName)
+			return tx.did(source.f.rename(name, target.f.dir, newName))
 		})
 		if err != nil {
 			return errors.Join(err, tx.s.setDead(target.f, newName, before))

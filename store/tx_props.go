@@ -48,7 +48,7 @@ func (tx *Tx) changeCollection(path string, do func(f *folder) error) error {
 		return err
 	}
 	if f != nil {
-		if err := do(f); err != nil {
+		if err := tx.did(do(f)); err != nil {
 			return err
 		}
 		return f.sync()
@@ -57,7 +57,7 @@ func (tx *Tx) changeCollection(path string, do func(f *folder) error) error {
 	if err != nil {
 		return err
 	}
-	return l.change(entryStamp, nil, func() error { return do(l.f) })
+	return l.change(entryStamp, nil, func() error { return tx.did(do(l.f)) })
 }
 
 // writeProps writes .Radicale.props.
