@@ -16,7 +16,7 @@ PROGRAM ?= inetdav
 # Programs that inetdav runs when one of its commands needs them, so that
 # serving does not carry them: name:package. inetdav looks for them in its own
 # folder, in LIBEXECDIR and in PATH.
-BESIDE  = inetdav-import:./dav/importer
+BESIDE  = inetdav-import:./dav/importer inetdav-auth-helper:./dav/access/helper
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Static, without HTTP/2 (one connection has no use for it, and it costs
@@ -77,7 +77,7 @@ cross:
 	done
 
 # Puts the program's place into a unit or example.
-SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g'
+SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g'
 
 install: $(PROGRAM)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
@@ -90,12 +90,12 @@ install: $(PROGRAM)
 		install -d '$(DESTDIR)$(MANDIR)'/man$$n; \
 		install -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/man$$n/; \
 	done; done
-	for unit in radicale.socket radicale@.service radicale.slice; do \
+	for unit in radicale.socket radicale@.service radicale.slice inetdav-auth.socket inetdav-auth@.service; do \
 		$(SUBST) units/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit && chmod 644 '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
 	done
 	install -m 644 units/radicale.sysusers.conf '$(DESTDIR)$(SYSUSERS)/inetdav.conf'
 	install -m 644 units/radicale.tmpfiles.conf '$(DESTDIR)$(TMPFILES)/inetdav.conf'
-	for example in fast.conf unix.conf radicale-s6.socket radicale-s6.service xinetd.conf inetd.conf tcpserver.sh s6-run.sh socat.sh; do \
+	for example in fast.conf unix.conf hook.conf auth.conf pam.conf radicale-s6.socket radicale-s6.service xinetd.conf inetd.conf tcpserver.sh s6-run.sh socat.sh; do \
 		$(SUBST) units/$$example >'$(DESTDIR)$(EXAMPLEDIR)'/$$example && chmod 644 '$(DESTDIR)$(EXAMPLEDIR)'/$$example || exit 1; \
 	done
 

@@ -51,7 +51,7 @@ func stateFolder(c *config.Config, getenv func(string) string) (string, error) {
 // ours says why a folder is not one that this user alone can write to.
 func ours(dir string) error {
 	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
+	if err := unix.Fstatat(unix.AT_FDCWD, dir, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	switch {

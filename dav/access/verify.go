@@ -314,7 +314,10 @@ func (a *Authenticator) ask(ctx context.Context, q question.Question) (answer qu
 	if err != nil {
 		return answer, fmt.Errorf("nobody listens at %q, and %w", a.socket, err)
 	}
-	return runHelper(argv, q, deadline)
+	if answer, err = runHelper(argv, q, deadline); err != nil {
+		err = fmt.Errorf("nobody listens at %q, and starting the helper: %w (see AUTHENTICATION in inetdav(1))", a.socket, err)
+	}
+	return answer, err
 }
 
 // runHelper starts a helper for one question.
@@ -335,7 +338,7 @@ func runHelper(argv []string, q question.Question, deadline time.Time) (answer q
 	}
 	p, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Dir: "/", Files: []*os.File{ends[0], ends[3], os.Stderr}})
 	if err != nil {
-		return answer, fmt.Errorf("starting the helper: %w", err)
+		return answer, err
 	}
 	defer p.Wait()
 	ends[0].Close()

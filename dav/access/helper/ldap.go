@@ -119,6 +119,11 @@ func groupName(value string) string {
 
 func ldapDial(ctx context.Context, c *config.Config) (*ldap.Conn, error) {
 	uri := c.String("auth", "ldap_uri")
+	deadline, _ := ctx.Deadline()
+	dialer := &net.Dialer{Deadline: deadline}
+	if rest, ok := strings.CutPrefix(uri, "ldapi://"); ok {
+		return ldapLocal(ctx, dialer, rest)
+	}
 	u, err := url.Parse(uri)
 	if err != nil {
 		return nil, err
@@ -141,24 +146,7 @@ func ldapDial(ctx context.Context, c *config.Config) (*ldap.Conn, error) {
 			return nil, errors.New(name + " has no certificate")
 		}
 	}
-	deadline, _ := ctx.Deadline()
-	dialer := &net.Dialer{Deadline: deadline}
 	switch {
-	case u.Scheme == "ldapi":
-		path, err := url.PathUnescape(strings.TrimPrefix(uri, "ldapi://"))
-		if err != nil {
-			return nil, err
-		}
-		if path == "" || path == "/" {
-			path = "/var/run/slapd/ldapi"
-		}
-		conn, err := dialer.DialContext(ctx, "unix", path)
-		if err != nil {
-			return nil, err
-		}
-		l := ldap.NewConn(conn, false)
-		l.Start()
-		return l, nil
 	case u.Scheme == "ldap" && security == "tls":
 		port := u.Port()
 		if port == "" {
@@ -183,5 +171,23 @@ func ldapDial(ctx context.Context, c *config.Config) (*ldap.Conn, error) {
 		l.Close()
 		return nil, fmt.Errorf("ldap_security: %q is none of none, tls and starttls", security)
 	}
+	return l, nil
+}
+
+// ldapLocal connects to the socket of ldapi://, whose path is escaped.
+func ldapLocal(ctx context.Context, dialer *net.Dialer, escaped string) (*ldap.Conn, error) {
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" || path == "/" {
+		path = "/var/run/slapd/ldapi"
+	}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	l := ldap.NewConn(conn, false)
+	l.Start()
 	return l, nil
 }
