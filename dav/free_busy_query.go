@@ -22,13 +22,21 @@ import (
 //     not, and this report is defined by the collections that it is asked of.
 //   - Of the STATUSes that the table has no name for all are BUSY.
 func (q *request) freeBusyQuery(root *davxml.Element) error {
-	e := root.Child(nTimeRange)
-	if e == nil {
-		return refuse(http.StatusBadRequest, "free-busy-query without a time-range")
+	var r *object.TimeRange
+	for e := range root.Elements() {
+		if e.Name != nTimeRange {
+			continue
+		}
+		if r != nil {
+			return refuse(http.StatusBadRequest, "free-busy-query with several time-ranges")
+		}
+		var err error
+		if r, err = readTimeRange(e); err != nil {
+			return err
+		}
 	}
-	r, err := readSpan(e)
-	if err != nil {
-		return err
+	if r == nil {
+		return refuse(http.StatusBadRequest, "free-busy-query without a time-range")
 	}
 	depth, err := q.depth(0)
 	if err != nil {

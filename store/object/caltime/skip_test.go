@@ -109,11 +109,19 @@ func TestSkip(t *testing.T) {
 				t.Fatalf("DTSTART:%s\nRRULE:%s from the middle\n got %v (%v)\nwant %v", first, rule, got, err, half)
 			}
 		}
-		if whole {
+		if !whole {
+			continue
+		}
+		end := want[len(want)-1]
+		until := strings.Replace(rule, fmt.Sprintf("COUNT=%d", count), "UNTIL="+end, 1)
+		if got, err = list(t, until, first.String(), nil, MinCivil, len(want)+1); err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Fatalf("DTSTART:%s\nRRULE:%s\n got %v (%v)\nwant %v", first, until, got, err, want)
+		}
+		for _, rule := range []string{rule, until} {
 			var b Budget
 			last, finite, err := mustRule(t, rule).Last(first, nil, &b)
-			if err != nil || !finite || last.String() != want[len(want)-1] {
-				t.Fatalf("DTSTART:%s\nRRULE:%s last %s %v %v, not %s", first, rule, last, finite, err, want[len(want)-1])
+			if err != nil || !finite || last.String() != end {
+				t.Fatalf("DTSTART:%s\nRRULE:%s last %s %v %v, not %s", first, rule, last, finite, err, end)
 			}
 		}
 	}
