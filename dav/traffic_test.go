@@ -23,11 +23,12 @@ import (
 //	-- request STATUS --    as in a dialogue; without a response
 //
 // ${ETAG} is what the client would have heard of the resource, ${TOKEN:x} a sync
-// token. Repetitions and headers that mean nothing to a server are left out.
+// token, ${LOCK} the last lock token. Repetitions and headers that mean nothing to a server are left out.
 // Besides the status every answer is checked for what clients need: the
 // properties that each kind of resource must have when asked for them; an
 // answer for each href of a multiget; an ETag after PUT and the same bytes from
-// GET; a sync token that is good the next time.
+// GET and from reports; the properties as the client has set them; a sync token
+// that is good the next time.
 func TestTraffic(t *testing.T) {
 	names, err := filepath.Glob("testdata/traffic/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -40,7 +41,7 @@ func TestTraffic(t *testing.T) {
 			if err := os.WriteFile(users, []byte("alice:secret\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c := &replay{t: t, tokens: map[string]string{}, latest: map[string]string{}, kinds: map[string]kind{"/": kRoot, "/alice/": kPrincipal}}
+			c := &replay{t: t, set: map[string]map[davxml.Name]string{}, objects: map[string]string{}, tokens: map[string]string{}, latest: map[string]string{}, kinds: map[string]kind{"/": kRoot, "/alice/": kPrincipal}}
 			c.url, _ = testServer(t, "--rights-type=owner_only", "--auth-type=htpasswd", "--auth-htpasswd-filename="+users, "--auth-htpasswd-encryption=plain")
 			for _, f := range readTxtar(t, name) {
 				verb, arg, _ := strings.Cut(f.name, " ")
@@ -49,6 +50,7 @@ func TestTraffic(t *testing.T) {
 					c.collections(f.data)
 				case "other":
 					c.do("PUT", (&url.URL{Path: arg}).EscapedPath(), f.data, 201)
+					c.objects[arg] = strings.TrimSpace(f.data)
 				case "request":
 					c.request(arg, f.data)
 				default:
@@ -57,6 +59,9 @@ func TestTraffic(t *testing.T) {
 			}
 			if c.n == 0 {
 				t.Fatal("no requests")
+			}
+			if c.checked == 0 {
+				t.Error("nothing came back that was set")
 			}
 		})
 	}
@@ -69,6 +74,11 @@ type replay struct {
 	kinds  map[string]kind   // of collections, by path with slashes
 	tokens map[string]string // recorded ones, by what they stand for now
 	latest map[string]string // the last one told of a collection
+
+	set     map[string]map[davxml.Name]string // what clients have set, by path without a slash at its end
+	objects map[string]string                 // what they have put, by path
+	lock    string                            // the last lock token
+	checked int                               // how many properties and objects came back
 }
 
 // do is a request that is no part of the recording.
@@ -134,6 +144,7 @@ func (c *replay) request(want, data string) {
 	for _, line := range lines[1:] {
 		k, v, _ := strings.Cut(line, ":")
 		v = strings.ReplaceAll(strings.TrimSpace(v), "${URL}", c.url)
+		v = strings.ReplaceAll(v, "${LOCK}", c.lock)
 		if v == "${ETAG}" {
 			resp, _ := c.do("HEAD", path, "", 200)
 			v = resp.Header.Get("ETag")
@@ -171,17 +182,37 @@ func (c *replay) request(want, data string) {
 				t.Errorf("%s: DAV: %s lacks %s", what, dav, class)
 			}
 		}
+	case method == "PROPPATCH" && resp.StatusCode < 300:
+		if resp.StatusCode == http.StatusMultiStatus {
+			c.multistatus(what, path, asked, got)
+			if regexp.MustCompile(`HTTP/1.1 [345]`).Match(got) {
+				return
+			}
+		}
+		c.remember(path, asked)
 	case resp.StatusCode == http.StatusMultiStatus:
 		c.multistatus(what, path, asked, got)
 	case method == "PUT" && resp.StatusCode < 300:
 		c.put(what, path, resp, body)
-	case method == "DELETE" && resp.StatusCode < 300:
+	case method == "LOCK" && resp.StatusCode == http.StatusOK:
+		c.lock = resp.Header.Get("Lock-Token")
+		told, err := davxml.Parse(got)
+		if err != nil || "<"+strings.TrimSpace(told.Child(nLockdiscovery).Child(nActivelock).Child(nLocktoken).Child(nHref).Text())+">" != c.lock {
+			t.Errorf("%s: token %s, %v\n%s", what, c.lock, err, got)
+		}
+	case method == "DELETE" && resp.StatusCode < 300, method == "MOVE" && resp.StatusCode < 300:
 		c.do("GET", path, "", 404)
+		clear(c.objects) // of a collection, or of what was replaced
+		clear(c.set)
+	case method == "COPY" && resp.StatusCode < 300:
+		clear(c.objects)
 	case method == "MKCALENDAR" && resp.StatusCode == http.StatusCreated:
 		c.kinds[path] = kCalendar
+		c.remember(path, asked)
 	case method == "MKCOL" && resp.StatusCode == http.StatusCreated:
 		path = strings.TrimSuffix(path, "/") + "/"
 		c.kinds[path] = kPlain
+		c.remember(path, asked)
 		if asked != nil {
 			rt := asked.Child(nSet).Child(nProp).Child(nResourcetype)
 			if rt.Child(nCalendar) != nil {
@@ -193,12 +224,57 @@ func (c *replay) request(want, data string) {
 	}
 }
 
+// remember notes what a client has set, and told to remove.
+func (c *replay) remember(path string, asked *davxml.Element) {
+	if asked == nil {
+		return
+	}
+	path = strings.TrimSuffix(path, "/")
+	if c.set[path] == nil {
+		c.set[path] = map[davxml.Name]string{}
+	}
+	for op := range asked.Elements() {
+		if op.Child(nProp) == nil {
+			continue
+		}
+		for p := range op.Child(nProp).Elements() {
+			if delete(c.set[path], p.Name); op.Name == nSet {
+				c.set[path][p.Name] = strings.Join(canonical(p, ""), "\n")
+			}
+		}
+	}
+}
+
+// compare: a property is as it was set, an object as it was put.
+func (c *replay) compare(what, path string, status int, p *davxml.Element, asked *davxml.Element) {
+	if want, ok := c.set[strings.TrimSuffix(path, "/")][p.Name]; ok {
+		c.checked++
+		if got := strings.Join(canonical(p, ""), "\n"); status != 200 || got != want {
+			c.t.Errorf("%s: %s: %d %s\nwas set to %s", what, path, status, got, want)
+		}
+	}
+	if put, ok := c.objects[path]; ok && status == 200 && (p.Name == nCalendarData || p.Name == nAddressData) {
+		as := asked.Child(nProp).Child(p.Name)
+		for range as.Elements() {
+			return // a part
+		}
+		if as == nil || as.HasAttr("version") {
+			return
+		}
+		c.checked++
+		if got := strings.TrimSpace(strings.ReplaceAll(p.Text(), "\r", "")); got != put {
+			c.t.Errorf("%s: %s is\n%s\nput as\n%s", what, path, got, put)
+		}
+	}
+}
+
 // put: the ETag is strong, and is that of what GET gives: the bytes sent.
 func (c *replay) put(what, path string, resp *http.Response, body string) {
 	etag := resp.Header.Get("ETag")
 	if !strings.HasPrefix(etag, `"`) || len(etag) < 3 {
 		c.t.Errorf("%s: ETag %q", what, etag)
 	}
+	c.objects[decoded(path)] = strings.TrimSpace(strings.ReplaceAll(body, "\r", ""))
 	stored, got := c.do("GET", path, "", 200)
 	if string(got) != body {
 		c.t.Errorf("%s: stored as\n%s\nsent\n%s", what, got, body)
@@ -206,6 +282,15 @@ func (c *replay) put(what, path string, resp *http.Response, body string) {
 	if stored.Header.Get("ETag") != etag {
 		c.t.Errorf("%s: ETag %s, then %s", what, etag, stored.Header.Get("ETag"))
 	}
+}
+
+// decoded is the path of a request without percent-encoding.
+func decoded(path string) string {
+	u, err := url.PathUnescape(path)
+	if err != nil {
+		return path
+	}
+	return u
 }
 
 // kindOfPath tells what the replay knows of a path.
@@ -288,6 +373,9 @@ func (c *replay) multistatus(what, path string, asked *davxml.Element, got []byt
 			}
 			status := statusOf(ps)
 			for p := range ps.Child(nProp).Elements() {
+				if asked != nil && asked.Name.Local != "propertyupdate" {
+					c.compare(what, u.Path, status, p, asked)
+				}
 				data := p.Name == nCalendarData || p.Name == nAddressData // which PROPFIND does not know: RFC 4791, 9.6
 				if status != 200 && must[p.Name]&k != 0 && !(data && asked.Name == nPropfind) {
 					t.Errorf("%s: %s has no %v", what, href, p.Name)
