@@ -48,7 +48,7 @@ func commands() []command {
 	return []command{
 		{name: "", args: "[OPTION...]", does: "serve the connection on fd 3 (systemd) or fd 0 (inetd)", run: serve},
 		{name: "hash-password", args: "[-s SCHEME] [USER]", does: "read a password, print its line for the users file", run: hashPassword},
-		{name: "verify", args: "[OPTION...]", does: "check the storage folder, name each defect", run: verify},
+		{name: "verify", args: "[--repair [--aside]] [--item FILE] [OPTION...]", does: "check the storage folder, or a file, name each defect", run: verify},
 		{name: "check-config", args: "[OPTION...]", does: "check the configuration and that its files can be used", run: checkConfig},
 		{name: "import", args: "[OPTION...] SOURCE...", does: "store what is in files, folders or on another server", run: beside("import"), ownHelp: true},
 		{name: "export", args: "[OPTION...] FOLDER", does: "write calendars and address books to files", run: beside("import", "--export"), ownHelp: true},
@@ -75,7 +75,11 @@ func dispatch(args []string) int {
 				continue
 			}
 		}
-		args = slices.Delete(slices.Clone(args), i, i+1)
+		if file, ok := strings.CutPrefix(arg, itemOption); ok {
+			args = slices.Replace(slices.Clone(args), i, i+1, "--item"+file)
+		} else {
+			args = slices.Delete(slices.Clone(args), i, i+1)
+		}
 		if !c.ownHelp && (slices.Contains(args, "-h") || slices.Contains(args, "--help")) {
 			return printHelp(nil)
 		}
@@ -83,6 +87,9 @@ func dispatch(args []string) int {
 	}
 	return serve(args)
 }
+
+// itemOption is Radicale's option to check a file.
+const itemOption = "--verify-item"
 
 // commandOf gives the command that an argument names; without a run, it names
 // none.
@@ -94,7 +101,10 @@ func commandOf(name string) command {
 		name = "help"
 	case "-V", "--version":
 		name = "version"
-	case "--verify-storage": // Radicale's
+	case "--verify-storage", itemOption: // Radicale's
+		name = "verify"
+	}
+	if strings.HasPrefix(name, itemOption+"=") {
 		name = "verify"
 	}
 	for _, c := range commands() {

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"inetdav/dav"
 	"inetdav/dav/access"
 	"inetdav/dav/config"
 	"inetdav/dav/console"
 	"inetdav/store"
+	"inetdav/store/object"
 )
 
 // The commands beside serving. They are for people: standard error is theirs.
@@ -31,35 +35,150 @@ func misused(format string, args ...any) int {
 	return exitUsage
 }
 
-// verify checks the storage folder of the configuration and prints each defect.
+// verify checks the storage folder of the configuration, or single files, and
+// prints each defect.
 func verify(args []string) int {
 	c, rest, warnings, err := config.Load(args, os.Getenv)
 	if err != nil {
 		return misused("%v", err)
 	}
-	if len(rest) > 0 {
-		return misused("unknown argument %q", rest[0])
+	var repair, aside bool
+	var items []string
+	for i := 0; i < len(rest); i++ {
+		file, isItem := strings.CutPrefix(rest[i], "--item=")
+		switch {
+		case isItem:
+			items = append(items, file)
+		case rest[i] == "--item" && i+1 < len(rest):
+			i++
+			items = append(items, rest[i])
+		case rest[i] == "--repair":
+			repair = true
+		case rest[i] == "--aside":
+			aside = true
+		default:
+			return misused("unknown argument %q", rest[i])
+		}
+	}
+	if aside && !repair || repair && items != nil {
+		return misused("--aside goes with --repair, and neither with --item")
 	}
 	logs := &sink{level: levelWarning, fd: 2}
 	for _, w := range warnings {
 		logs.Logf(levelWarning, "%s", w)
 	}
+	if items != nil {
+		return verifyItems(c, items)
+	}
 	options, err := storeOptions(c, logs)
 	if err != nil {
-		return fail(err)
+		return misused("%v", err)
 	}
-	defects, err := store.Verify(options, os.Stdout)
+	var found store.Verified
+	if repair {
+		if err := asOwner(options.Folder); err != nil {
+			return unable(err)
+		}
+		found, err = store.Repair(options, os.Stdout, aside)
+	} else {
+		found, err = store.Verify(options, os.Stdout)
+	}
 	if err != nil {
-		return fail(err)
+		return unable(err)
 	}
-	switch defects {
-	case 0:
-		fmt.Printf("no defects in %s\n", options.Folder)
-		return exitDone
-	case 1:
-		return fail(fmt.Errorf("1 defect in %s", options.Folder))
+	repaired := ""
+	if found.Repaired > 0 {
+		repaired = fmt.Sprintf(", %s repaired", counted(found.Repaired, "defect"))
 	}
-	return fail(fmt.Errorf("%d defects in %s", defects, options.Folder))
+	looked := fmt.Sprintf("%s (%s, %s looked at%s)", options.Folder, counted(found.Collections, "collection"), counted(found.Objects, "object"), repaired)
+	if found.Defects > 0 {
+		return fail(fmt.Errorf("%s in %s", counted(found.Defects, "defect"), looked))
+	}
+	fmt.Printf("no defects in %s\n", looked)
+	return exitDone
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
+}
+
+// exitUnable is verify's exit code when not all could be checked.
+const exitUnable = 3
+
+func unable(err error) int {
+	fail(err)
+	return exitUnable
+}
+
+// asOwner refuses to let root write into the folder of somebody else, who could
+// not use what is made there.
+func asOwner(folder string) error {
+	var st unix.Stat_t
+	if os.Geteuid() == 0 && unix.Stat(folder, &st) == nil && st.Uid != 0 {
+		return fmt.Errorf("%s belongs to user %d: run this as that user (sudo -u '#%d' inetdav ...)", folder, st.Uid, st.Uid)
+	}
+	return nil
+}
+
+// verifyItems checks files as if they were to be stored.
+func verifyItems(c *config.Config, files []string) int {
+	code := exitDone
+	limit := c.Int("server", "max_resource_size")
+	for _, name := range files {
+		b, err := readItem(name, limit)
+		if err != nil {
+			return unable(err)
+		}
+		if err := checkItem(b, limit, int(min(c.Int("server", "max_vevent_rrule_occurrence"), 1<<30))); err != nil {
+			fmt.Printf("%q: %v\n", name, err)
+			code = exitFailed
+		}
+	}
+	if code == exitDone {
+		fmt.Printf("no defects in %s\n", counted(len(files), "file"))
+	}
+	return code
+}
+
+func readItem(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, min(limit, math.MaxInt64-1)+1))
+}
+
+// checkItem is what PUT checks of an object (RFC 4791, 5.3.2.1; RFC 6352, 6.3.2.1).
+func checkItem(b []byte, limit int64, instances int) error {
+	if int64(len(b)) > limit {
+		return fmt.Errorf("more than %d bytes", limit)
+	}
+	head := bytes.ToUpper(bytes.TrimLeft(bytes.TrimPrefix(b[:min(len(b), 64)], []byte("\xef\xbb\xbf")), " \t\r\n"))
+	if !bytes.HasPrefix(head, []byte("BEGIN:VCALENDAR")) {
+		card, err := object.ParseCard(b)
+		if err == nil {
+			err = card.Check()
+		}
+		if err == nil {
+			_, err = object.Summarize(object.KindAddressBook, b)
+		}
+		return err
+	}
+	cal, err := object.ParseCalendar(b)
+	if err == nil {
+		err = cal.Check()
+	}
+	if err == nil {
+		err = cal.CheckLimits(instances)
+	}
+	if err == nil {
+		_, err = object.Summarize(object.KindCalendar, b)
+	}
+	return err
 }
 
 // storeOptions reads what the store has to know from the configuration, and

@@ -116,7 +116,9 @@ func TestMisuse(t *testing.T) {
 		{"", []string{"version", "x"}, exitUsage, `unexpected argument "x"`},
 		{"", []string{"verify", "x"}, exitUsage, `unknown argument "x"`},
 		{"", []string{"verify", "--config=/nonexistent/config"}, exitUsage, "/nonexistent/config"},
-		{"", []string{"verify", "--config=", "--storage-filesystem-folder=/nonexistent/f"}, exitFailed, "/nonexistent/f"},
+		{"", []string{"verify", "--config=", "--storage-filesystem-folder=/nonexistent/f"}, exitUnable, "/nonexistent/f"},
+		{"", []string{"verify", "--config=", "--aside"}, exitUsage, "--aside goes with --repair"},
+		{"", []string{"verify", "--config=", "--item", "/nonexistent/f"}, exitUnable, "/nonexistent/f"},
 		{"", []string{"verify", "--frob"}, exitUsage, `unknown argument "--frob"`},
 		{"", []string{"frobnicate"}, exitUsage, `unknown command "frobnicate"`},
 		{"", []string{"--config=", "frobnicate"}, exitUsage, `unknown command "frobnicate"`},
@@ -141,22 +143,34 @@ func TestVerifyCommand(t *testing.T) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	good := filepath.Join(home, "good.ics")
 	os.WriteFile(filepath.Join(home, ".Radicale.props"), []byte(`{"tag": "VCALENDAR"}`), 0o600)
-	args := []string{"verify", "--config=", "--storage-filesystem-folder=" + folder}
-	if out, errs, code := run(t, "", args...); code != 0 || out != "no defects in "+folder+"\n" {
-		t.Errorf("a good folder: %q %q %d", out, errs, code)
+	os.WriteFile(good, []byte("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"), 0o600)
+	folderOption := "--storage-filesystem-folder=" + folder
+	clean := "no defects in " + folder + " (3 collections, 1 object looked at)\n"
+	try := func(code int, out, errs string, args ...string) {
+		t.Helper()
+		gotOut, gotErrs, got := run(t, "", append([]string{"--config=", folderOption}, args...)...)
+		if got != code || !strings.Contains(gotOut, out) || !strings.Contains(gotErrs, errs) {
+			t.Errorf("%q: %q %q %d", args, gotOut, gotErrs, got)
+		}
 	}
-	if out, errs, code := run(t, "", args[1], args[2], "verify"); code != 0 || out != "no defects in "+folder+"\n" {
-		t.Errorf("behind options: %q %q %d", out, errs, code)
+	try(exitDone, clean, "", "verify")
+	if out, errs, code := run(t, "", "verify", "--config=", folderOption); code != exitDone || out != clean || errs != "" {
+		t.Errorf("before options: %q %q %d", out, errs, code)
 	}
-	os.WriteFile(filepath.Join(home, "broken.ics"), []byte("BEGIN:VCALENDAR\nnonsense"), 0o600)
-	out, errs, code := run(t, "", args...)
-	if code != exitFailed || !strings.Contains(out, "broken.ics") || !strings.Contains(errs, "1 defect in ") {
-		t.Errorf("a broken object: %q %q %d", out, errs, code)
-	}
-	args[0] = "--verify-storage"
-	if _, _, code := run(t, "", args...); code != exitFailed {
-		t.Errorf("as Radicale's option: %d", code)
+	broken := filepath.Join(home, "broken.ics")
+	os.WriteFile(broken, []byte("BEGIN:VCALENDAR\nnonsense"), 0o600)
+	try(exitFailed, `"u/cal/broken.ics": `, "1 defect in "+folder+" (3 collections, 2 objects looked at)", "verify")
+	try(exitFailed, `"u/cal/broken.ics": `, "1 defect in ", "--verify-storage")
+	try(exitFailed, `"`+broken+`": `, "", "--verify-item", broken)
+	try(exitFailed, `"`+broken+`": `, "", "--verify-item="+broken)
+	try(exitDone, "no defects in 2 files\n", "", "verify", "--item", good, "--item="+good)
+	try(exitFailed, "", "1 defect in", "verify", "--repair")
+	try(exitDone, `"u/cal/broken.ics": repaired: moved to lost+found`, "", "verify", "--repair", "--aside")
+	try(exitDone, clean, "", "verify")
+	if _, err := os.Stat(filepath.Join(folder, "lost+found", "u", "cal", "broken.ics")); err != nil {
+		t.Error(err)
 	}
 }
 

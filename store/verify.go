@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,29 +18,54 @@ import (
 	"inetdav/store/object"
 )
 
-// Verify checks every collection below the folder, writes one line per defect
-// and returns their number. It changes nothing, makes nothing, takes the shared
-// lock for each collection if somebody has made one, and follows links only
-// inside the storage folder.
-func Verify(o Options, w io.Writer) (defects int, err error) {
+// Verified is what a check has found.
+type Verified struct {
+	Collections, Objects int // that were looked at
+	Defects              int // that are there
+	Repaired             int // that were, and are no more
+}
+
+// Verify checks every collection below the folder and writes one line per
+// defect: the path, quoted, a colon and the reason. It changes nothing, makes
+// nothing, takes the shared lock for each collection if somebody has made one,
+// and follows links only inside the storage folder. Memory: some 60 bytes for
+// each object of a collection.
+//
+// The error is of w or the folder itself, or ErrLocked: not all was checked.
+func Verify(o Options, w io.Writer) (Verified, error) {
+	return verify(o, w, false, false)
+}
+
+// Repair is Verify, and mends what can be mended without loss: leftovers of
+// interrupted writes that were acknowledged to nobody, journals, properties of
+// objects that are gone. With aside, objects that cannot be read, and temporary
+// folders, are moved to the same path below lost+found, beside collection-root,
+// where no server looks. Each repair is a line with "repaired: " before what was
+// done. It takes the exclusive lock for each.
+func Repair(o Options, w io.Writer, aside bool) (Verified, error) {
+	return verify(o, w, true, aside)
+}
+
+func verify(o Options, w io.Writer, repair, aside bool) (Verified, error) {
 	s := newStore(o)
-	s.readOnly = true
+	s.readOnly = !repair
 	defer s.Close()
+	v := verifier{s: s, w: w, repair: repair, aside: aside}
 	if err := s.openExisting(); err != nil {
-		return 0, fmt.Errorf("storage folder: %w", err)
+		return v.Verified, fmt.Errorf("storage folder: %w", err)
 	}
 	if s.root == nil {
-		return 0, nil // nobody has used it yet
+		return v.Verified, nil // nobody has used it yet
 	}
-	v := verifier{s: s, w: w}
 	// A link to a collection above leads down again: paths have an end.
 	pending := []string{""}
 	for len(pending) > 0 && v.err == nil {
 		path := pending[len(pending)-1]
 		below := v.collection(path)
+		v.mend()
 		pending = append(pending[:len(pending)-1], below...)
 	}
-	return v.defects, v.err
+	return v.Verified, v.err
 }
 
 // openExisting opens the storage folder as it is. Without a collection-root,
@@ -61,26 +88,70 @@ func (s *Store) openExisting() error {
 }
 
 type verifier struct {
-	s       *Store
-	w       io.Writer
-	defects int
-	err     error // of w
-	buf     []byte
+	Verified
+	s             *Store
+	w             io.Writer
+	repair, aside bool
+	fixes         []fix // of the collection at hand
+	err           error // of w, or why no more can be checked
+	buf           []byte
 }
 
-func (v *verifier) report(path, format string, args ...any) {
-	v.defects++
+// fix mends one defect, or all defects of one path. No lock is held.
+type fix struct {
+	path, what string
+	defects    int
+	do         func() error
+}
+
+func (v *verifier) line(path, format string, args ...any) {
 	if _, err := fmt.Fprintf(v.w, "%q: %s\n", path, fmt.Sprintf(format, args...)); v.err == nil {
 		v.err = err
 	}
 }
 
-// uidOwner is one object's UID.
-type uidOwner struct{ uid, name string }
+func (v *verifier) report(path, format string, args ...any) {
+	v.Defects++
+	v.line(path, format, args...)
+}
+
+// fixable notes how to mend what was reported last.
+func (v *verifier) fixable(path, what string, do func() error) {
+	if v.repair {
+		v.fixes = append(v.fixes, fix{path, what, 1, do})
+	}
+}
+
+// mend carries out what was noted.
+func (v *verifier) mend() {
+	for _, f := range v.fixes {
+		if v.err != nil {
+			break
+		}
+		if err := f.do(); err != nil {
+			v.line(f.path, "not repaired: %v", err)
+			continue
+		}
+		v.Defects -= f.defects
+		v.Repaired += f.defects
+		v.line(f.path, "repaired: %s", f.what)
+	}
+	v.fixes = v.fixes[:0]
+}
+
+// uidOwner is one object's UID, by a hash, and the place of its name in the list.
+type uidOwner struct {
+	hash uint64
+	at   int32
+}
 
 // collection checks one collection and returns the paths of its member collections.
 func (v *verifier) collection(path string) (members []string) {
 	held, err := v.s.lock(context.Background(), unix.LOCK_SH)
+	if errors.Is(err, ErrLocked) {
+		v.err = err
+		return nil
+	}
 	if err != nil {
 		v.report(path, "%v", err)
 		return nil
@@ -92,15 +163,17 @@ func (v *verifier) collection(path string) (members []string) {
 		return nil
 	}
 	defer f.close()
+	v.Collections++
 	kind := v.props(f)
 	names, err := f.listObjects()
 	if err != nil {
 		v.report(path, "%v", err)
 		return nil
 	}
-	v.leftovers(f)
+	v.leftovers(f.dir, path)
+	v.orphans(f)
 	var uids []uidOwner
-	sums := make(map[string]sum, len(names.at))
+	sums := make([]sum, len(names.at)) // zero: no object that could be read
 	for i := range names.at {
 		name := names.name(i)
 		member := joinPath(path, name)
@@ -116,18 +189,20 @@ func (v *verifier) collection(path string) (members []string) {
 				v.report(member, "collection inside a calendar or address book")
 			}
 		case st.isRegular():
+			v.Objects++
 			if uid, digest, ok := v.object(f, kind, name); ok {
-				sums[name] = digest
+				sums[i] = digest
 				if uid != "" {
-					uids = append(uids, uidOwner{uid, name})
+					sum := hash([]byte(uid))
+					uids = append(uids, uidOwner{binary.LittleEndian.Uint64(sum[:]), int32(i)})
 				}
 			}
 		default:
 			v.report(member, "neither file nor folder")
 		}
 	}
-	v.duplicates(path, uids)
-	v.journal(f, kind, sums)
+	v.duplicates(f, kind, names, uids)
+	v.journal(f, kind, names, sums)
 	return members
 }
 
@@ -153,16 +228,112 @@ func (v *verifier) props(f *folder) Kind {
 	return p.Kind()
 }
 
-// leftovers reports what interrupted writes left and nobody removed.
-func (v *verifier) leftovers(f *folder) {
-	f.eachName(func(name string) {
+// leftovers reports what interrupted writes left in a folder and nobody removed.
+func (v *verifier) leftovers(d dir, path string) {
+	d.eachName(func(name string) {
 		if !isTemp(name) {
 			return
 		}
-		if st, err := f.stat(name); err == nil && time.Since(time.Unix(0, st.mtime)) > tempAge {
-			v.report(joinPath(f.path, name), "left over from an interrupted write")
+		st, err := d.stat(name)
+		if err != nil || time.Since(time.Unix(0, st.mtime)) <= tempAge {
+			return
+		}
+		left := joinPath(path, name)
+		v.report(left, "left over from an interrupted write")
+		name = strings.Clone(name)
+		switch {
+		case !st.isDir():
+			v.fixable(left, "removed", func() error { return v.inFolder(path, func(d dir) error { return d.unlink(name) }) })
+		case v.aside: // a collection that was to make way may be in it
+			v.fixable(left, "moved to "+lostName, func() error { return v.putAside(path, name) })
 		}
 	})
+}
+
+// inFolder runs do with the exclusive lock held, on the folder at a path below
+// the root.
+func (v *verifier) inFolder(path string, do func(d dir) error) error {
+	return v.s.Update(context.Background(), func(*Tx) error {
+		fd, err := v.s.root.open(path, unix.O_RDONLY|unix.O_DIRECTORY)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := do(dir(fd)); err != nil {
+			return err
+		}
+		return dir(fd).sync()
+	})
+}
+
+// lostName is the folder, beside collection-root, of what --repair moves aside.
+const lostName = "lost+found"
+
+// putAside moves a file or folder out of the collection at path, to the same
+// path below lost+found; nothing that is there is replaced.
+func (v *verifier) putAside(path, name string) error {
+	return v.inFolder(path, func(from dir) error {
+		to := v.s.folder
+		for segment := range strings.SplitSeq(strings.Trim(lostName+"/"+path, "/"), "/") {
+			err := to.mkdir(segment, ownPermission, v.s.FolderUmask)
+			if errors.Is(err, fs.ErrExist) {
+				err = nil
+			}
+			var sub dir
+			if err == nil {
+				sub, err = to.openDir(segment)
+			}
+			if to != v.s.folder {
+				err = errors.Join(err, to.sync())
+				to.close()
+			}
+			if err != nil {
+				return err
+			}
+			to = sub
+		}
+		defer to.close()
+		for n, free := 1, name; ; n++ {
+			err := from.moveFolder(name, to, free)
+			if !errors.Is(err, fs.ErrExist) {
+				return errors.Join(err, to.sync())
+			}
+			free = fmt.Sprintf("%s.%d", name, n)
+		}
+	})
+}
+
+// orphans reports the dead properties of objects that another program removed.
+func (v *verifier) orphans(f *folder) {
+	raw, _, err := f.readSmall(deadPropsName)
+	if err != nil || raw == nil {
+		return // said by props
+	}
+	d, err := parseDeadProps(raw)
+	if err != nil {
+		return
+	}
+	path := f.path
+	for _, m := range d {
+		name := m.name
+		if name == "" {
+			continue
+		}
+		if _, err := f.statMember(name); !missing(err) {
+			continue
+		}
+		v.report(joinPath(path, deadPropsName), "has properties of %q, which is not there", name)
+		v.fixable(joinPath(path, deadPropsName), fmt.Sprintf("properties of %q removed", name), func() error {
+			return v.s.Update(context.Background(), func(tx *Tx) error {
+				return tx.changeCollection(path, func(f *folder) error {
+					if _, err := f.statMember(name); !missing(err) {
+						return err // it is back
+					}
+					return v.s.setDead(f, name, nil)
+				})
+			})
+		})
+	}
 }
 
 func (v *verifier) object(f *folder, kind Kind, name string) (uid string, digest sum, ok bool) {
@@ -183,24 +354,51 @@ func (v *verifier) object(f *folder, kind Kind, name string) (uid string, digest
 	meaning, err := object.Summarize(kind.of(), v.buf)
 	if err != nil {
 		v.report(path, "%v", err)
+		if v.aside {
+			collection, name := strings.Clone(f.path), strings.Clone(name)
+			v.fixable(path, "moved to "+lostName, func() error { return v.putAside(collection, name) })
+		}
 	} else if meaning.UID == "" && meaning.Component != "VLIST" {
 		v.report(path, "no UID")
 	}
 	return strings.Clone(meaning.UID), digest, true
 }
 
-func (v *verifier) duplicates(path string, uids []uidOwner) {
-	slices.SortStableFunc(uids, func(a, b uidOwner) int { return strings.Compare(a.uid, b.uid) })
+// duplicates reports objects with the UID of another one. Which of them is the
+// right one, only a person can say.
+func (v *verifier) duplicates(f *folder, kind Kind, names *nameList, uids []uidOwner) {
+	slices.SortFunc(uids, func(a, b uidOwner) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
+	})
 	for i := 1; i < len(uids); i++ {
-		if uids[i].uid == uids[i-1].uid {
-			v.report(joinPath(path, uids[i].name), "same UID %q as %q", uids[i].uid, uids[i-1].name)
+		if uids[i].hash != uids[i-1].hash {
+			continue
+		}
+		name, other := names.name(int(uids[i].at)), names.name(int(uids[i-1].at))
+		uid, ok := v.uid(f, kind, name)
+		if before, ok2 := v.uid(f, kind, other); ok && ok2 && uid == before {
+			v.report(joinPath(f.path, name), "same UID %q as %q", uid, other)
 		}
 	}
 }
 
+// uid reads the UID of an object once more.
+func (v *verifier) uid(f *folder, kind Kind, name string) (uid string, ok bool) {
+	fd, st, err := f.openMember(name)
+	if err != nil {
+		return "", false
+	}
+	defer fd.close()
+	if v.buf, err = fd.readAll(v.buf, st.size, v.s.MaxObject); err != nil {
+		return "", false
+	}
+	meaning, err := object.Summarize(kind.of(), v.buf)
+	return strings.Clone(meaning.UID), err == nil
+}
+
 // journal checks that a journal which claims to be up to date says what is in
 // the folder.
-func (v *verifier) journal(f *folder, kind Kind, sums map[string]sum) {
+func (v *verifier) journal(f *folder, kind Kind, names *nameList, sums []sum) {
 	if v.s.CacheFolder != "" && v.s.cache == nil {
 		return // no journal has been written yet
 	}
@@ -212,36 +410,70 @@ func (v *verifier) journal(f *folder, kind Kind, sums map[string]sum) {
 		return
 	}
 	defer d.close()
+	if v.s.cache == nil {
+		v.leftovers(d, journalPath(f.path))
+	}
 	st, err := fstat(int(f.dir))
 	if err != nil {
 		v.report(f.path, "%v", err)
 		return
+	}
+	path := f.path
+	damaged := func(err error) {
+		v.report(journalPath(path), "%v", err)
+		v.fixable(journalPath(path), "made anew", func() error { return v.anew(path, renewed) })
 	}
 	j, err := openJournal(d, st.ino, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err != nil {
-		v.report(journalPath(f.path), "%v", err)
+		damaged(err)
 		return
 	}
 	defer j.close()
 	current, _ := j.current(f, kind)
+	lacking := 0 // objects that the journal does not know
+	for i := range sums {
+		if sums[i] != (sum{}) {
+			lacking++
+		}
+	}
 	c, err := j.cursor()
 	var r record
-	for more := err == nil; more; {
+	stale := 0
+	for i, more := 0, err == nil; more; {
 		if more, err = c.next(&r); !more || r.removed() {
 			continue
 		}
-		digest, there := sums[r.Name]
-		if current && there && r.flags&flagUnread == 0 && digest != r.sum {
-			v.report(joinPath(f.path, r.Name), "edited in place, not yet noticed")
+		for i < len(sums) && names.name(i) < r.Name {
+			i++
 		}
-		delete(sums, r.Name)
+		if i == len(sums) || names.name(i) != r.Name || sums[i] == (sum{}) {
+			continue
+		}
+		lacking--
+		if current && r.flags&flagUnread == 0 && sums[i] != r.sum {
+			stale++
+			v.report(joinPath(path, r.Name), "edited in place, not yet noticed")
+		}
 	}
+	switch {
+	case err != nil:
+		damaged(err)
+	case current && lacking > 0:
+		v.report(journalPath(path), "%d objects missing", lacking)
+		v.fixable(journalPath(path), "made anew", func() error { return v.anew(path, renewed) })
+	case stale > 0 && v.repair:
+		v.fixes = append(v.fixes, fix{journalPath(path), "brought up to date", stale, func() error { return v.anew(path, forced) }})
+	}
+}
+
+// anew brings the journal of a collection up to date.
+func (v *verifier) anew(path string, e effort) error {
+	c, err := v.s.freshSnapshot(context.Background(), path, e)
 	if err != nil {
-		v.report(journalPath(f.path), "%v", err)
-	} else if current && len(sums) > 0 {
-		v.report(journalPath(f.path), "%d objects missing", len(sums))
+		return err
 	}
+	return c.Close()
 }

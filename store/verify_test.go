@@ -63,8 +63,12 @@ func TestVerify(t *testing.T) {
 			fx.must(test.do(fx))
 			before := fx.truth()
 			var out strings.Builder
-			n, err := Verify(fx.opts, &out)
+			found, err := Verify(fx.opts, &out)
 			fx.must(err)
+			n := found.Defects
+			if found.Collections < 3 || found.Objects < 1 {
+				t.Errorf("looked at %+v", found)
+			}
 			lines := slices.Collect(strings.Lines(out.String()))
 			if n != len(lines) || n != len(test.want) {
 				t.Fatalf("%d defects:\n%s", n, out.String())
@@ -91,8 +95,8 @@ func TestVerify(t *testing.T) {
 			must(t, os.WriteFile(folder+"/collection-root/u/cal/x.ics", nil, 0o666))
 		}
 		before := tree(t, folder)
-		if n, err := Verify(o, io.Discard); n != want || err != nil {
-			t.Errorf("%d defects, %v; want %d", n, err, want)
+		if found, err := Verify(o, io.Discard); found.Defects != want || err != nil {
+			t.Errorf("%+v, %v; want %d", found, err, want)
 		}
 		if after := tree(t, folder); !slices.Equal(before, after) {
 			t.Errorf("before %q\nafter %q", before, after)
@@ -118,4 +122,100 @@ func tree(t *testing.T, folder string) (names []string) {
 		return err
 	}))
 	return names
+}
+
+func TestRepair(t *testing.T) {
+	past := time.Now().Add(-2 * tempAge)
+	leftover := func(fx *fixture, path string, dir bool) error {
+		var err error
+		if dir {
+			err = os.MkdirAll(fx.at(path), 0o777)
+			if err == nil {
+				err = os.WriteFile(fx.at(path+"/old.ics"), event("old", 1), 0o666)
+			}
+		} else {
+			err = os.WriteFile(fx.at(path), []byte("half"), 0o666)
+		}
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(fx.at(path), past, past)
+	}
+	const temp = "user/cal/.Radicale.tmp-abcdefgh"
+	tests := []struct {
+		name  string
+		aside bool
+		do    func(fx *fixture) error
+		want  string // part of the lines
+		left  int    // defects that stay
+		kept  string // below lost+found
+	}{
+		{"nothing", true, func(*fixture) error { return nil }, "", 0, ""},
+		{"file left over", false, func(fx *fixture) error { return leftover(fx, temp, false) }, `"` + temp + `": repaired: removed`, 0, ""},
+		{"file left over by the stage", false, func(fx *fixture) error {
+			return leftover(fx, "user/cal/.Radicale.cache/inetdav/.Radicale.tmp-abcdefgh", false)
+		}, `inetdav/.Radicale.tmp-abcdefgh": repaired: removed`, 0, ""},
+		{"folder left over", false, func(fx *fixture) error { return leftover(fx, temp, true) }, `left over`, 1, ""},
+		{"folder moved aside", true, func(fx *fixture) error { return leftover(fx, temp, true) }, `repaired: moved to lost+found`, 0, temp + "/old.ics"},
+		{"broken object", false, func(fx *fixture) error { return os.WriteFile(fx.at("user/cal/x.ics"), []byte("x"), 0o666) }, `"user/cal/x.ics": `, 1, ""},
+		{"broken object moved aside", true, func(fx *fixture) error {
+			if err := os.MkdirAll(filepath.Join(fx.opts.Folder, "lost+found/user/cal"), 0o777); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(fx.opts.Folder, "lost+found/user/cal/x.ics"), []byte("older"), 0o666); err != nil {
+				return err
+			}
+			return os.WriteFile(fx.at("user/cal/x.ics"), []byte("x"), 0o666)
+		}, `"user/cal/x.ics": repaired: moved to lost+found`, 0, "user/cal/x.ics.1"},
+		{"duplicate UID", true, func(fx *fixture) error { return os.WriteFile(fx.at("user/cal/x.ics"), event("a", 1), 0o666) }, "same UID", 1, ""},
+		{"damaged index", false, func(fx *fixture) error {
+			f, err := os.OpenFile(fx.journal(indexName), os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteAt([]byte("x"), blockSize+50)
+			return err
+		}, `inetdav": repaired: made anew`, 0, ""},
+		{"edit in place", false, func(fx *fixture) error { return os.WriteFile(fx.at("user/cal/a.ics"), event("a", 9), 0o666) },
+			`repaired: brought up to date`, 0, ""},
+		{"properties of what is gone", false, func(fx *fixture) error {
+			fx.update(func(tx *Tx) error { return tx.SetObjectProps("user/cal/a.ics", Props{{"{u}p", "<p/>"}}) })
+			b, err := os.ReadFile(fx.at("user/cal/.inetdav.props"))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(fx.at("user/cal/.inetdav.props"), []byte(strings.Replace(string(b), "a.ics", "gone.ics", 1)), 0o666)
+		}, `"user/cal/.inetdav.props": repaired: properties of "gone.ics" removed`, 0, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fx := newFixture(t)
+			fx.put("a.ics", 1)
+			forceFold(fx)
+			fx.must(test.do(fx))
+			good, err := os.ReadFile(fx.at("user/cal/a.ics"))
+			fx.must(err)
+			var out strings.Builder
+			found, err := Repair(fx.opts, &out, test.aside)
+			fx.must(err)
+			if found.Defects != test.left || !strings.Contains(out.String(), test.want) || (found.Repaired > 0) != strings.Contains(out.String(), "repaired: ") {
+				t.Fatalf("%+v\n%s", found, out.String())
+			}
+			if again, err := Verify(fx.opts, io.Discard); err != nil || again.Defects != test.left {
+				t.Errorf("still %+v, %v", again, err)
+			}
+			if test.kept != "" {
+				if _, err := os.Stat(filepath.Join(fx.opts.Folder, lostName, test.kept)); err != nil {
+					t.Error(err)
+				}
+			}
+			if now, err := os.ReadFile(fx.at("user/cal/a.ics")); err != nil || string(now) != string(good) {
+				t.Errorf("%q, %v", now, err)
+			}
+			if got := list(t, fx.collection()); !equalMaps(got, fx.truth()) {
+				t.Errorf("the journal has %v, the folder %v", got, fx.truth())
+			}
+		})
+	}
 }
