@@ -26,7 +26,7 @@ const (
 	maxWhole = 64 << 20
 	// firstPause and maxPause are the shortest and the longest time between
 	// attempts; each is twice the one before.
-	firstPause = 250 * time.Millisecond
+	firstPause = 100 * time.Millisecond
 	maxPause   = 30 * time.Second
 	// idleTimeout is how long a connection may say nothing. Servers think for
 	// a while about a listing of all that they have.
