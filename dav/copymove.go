@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"inetdav/dav/davxml"
 	"inetdav/store"
 	"inetdav/store/object"
 )
@@ -19,13 +20,12 @@ func (q *request) copy() (change, error) { return q.copyMove(false) }
 func (q *request) move() (change, error) { return q.copyMove(true) }
 
 func (q *request) copyMove(move bool) (change, error) {
-	if err := q.need(q.res, mayRead); err != nil {
-		return nil, err
+	err := q.need(q.res, mayRead)
+	if err == nil && move {
+		err = q.mayRemove(q.res)
 	}
-	if move {
-		if err := q.mayRemove(q.res); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, q.andArrive(err)
 	}
 	if err := q.noBody(); err != nil {
 		return nil, err
@@ -111,6 +111,20 @@ func (q *request) mayArrive(to string) error {
 		return err
 	}
 	return q.need(r, mayWrite)
+}
+
+// andArrive adds to the privileges that a request lacks on its source those that
+// it lacks where the resource is to go, so that they are told at once (RFC 3744,
+// 7.1.1).
+func (q *request) andArrive(err error) error {
+	var e, there *Error
+	if !errors.As(err, &e) || e.Lacks == (davxml.Name{}) {
+		return err
+	}
+	if to, bad := q.destination(); bad == nil && errors.As(q.mayArrive(to), &there) && there.Lacks != (davxml.Name{}) {
+		e.And = there
+	}
+	return err
 }
 
 // destinationReady checks, under the lock, that the resource fits where it is

@@ -25,6 +25,7 @@ type Error struct {
 	Cond   davxml.Name   // zero: the status says it all
 	Href   string        // a path shown inside Cond, where its definition has a DAV:href
 	Lacks  davxml.Name   // the privilege on Href that DAV:need-privileges tells of
+	And    *Error        // another lack of the same request, or nil
 	After  time.Duration // of a 503: when to come again; 0: retryAfter
 	Err    error
 }
@@ -118,10 +119,12 @@ func (q *request) fail(err error) {
 	switch {
 	case e.Lacks != davxml.Name{}: // RFC 3744, 7.1.1
 		x.Start(e.Cond)
-		x.Start(nResource)
-		x.Href(q.href(e.Href))
-		writePrivilege(x, e.Lacks)
-		x.End(nResource)
+		for l := e; l != nil; l = l.And {
+			x.Start(nResource)
+			x.Href(q.href(l.Href))
+			writePrivilege(x, l.Lacks)
+			x.End(nResource)
+		}
 		x.End(e.Cond)
 	case e.Href != "":
 		x.Start(e.Cond)
