@@ -37,7 +37,7 @@ func checkConfig(args []string) int {
 	for _, d := range differences(c) {
 		logs.Logf(levelInfo, "%s", d)
 	}
-	_, _, _, err = open(c, logs, func(o store.Options) (*store.Store, error) {
+	_, auth, _, err := open(c, logs, func(o store.Options) (*store.Store, error) {
 		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
 			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {
@@ -46,6 +46,9 @@ func checkConfig(args []string) int {
 		}
 		return nil, nil
 	})
+	if err == nil {
+		err = auth.CheckHelper()
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -61,6 +64,9 @@ func differences(c *config.Config) []string {
 		if c.String("server", key) == "no-unicode" {
 			list = append(list, "[server] "+key+": Radicale does not start with no-unicode")
 		}
+	}
+	if c.String("auth", "type") == "checkpassword" {
+		list = append(list, "[auth] type = checkpassword: Radicale does not start with it")
 	}
 	if c.Sets("inetdav") {
 		list = append(list, "[inetdav] stands in a file: Radicale does not start with it; where both read the file, use options of the command line, --inetdav-...")

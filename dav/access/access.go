@@ -184,8 +184,8 @@ func NewAuthenticator(c *config.Config) (*Authenticator, error) {
 	return a, nil
 }
 
-// ByHelper reports whether another program verifies logins.
-func (a *Authenticator) ByHelper() bool {
+// byHelper reports whether another program verifies logins.
+func (a *Authenticator) byHelper() bool {
 	switch a.kind {
 	case "ldap", "imap", "dovecot", "oauth2", "pam", "checkpassword":
 		return true
@@ -265,7 +265,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (user string, err error) {
 			a.logf(levelWarning, "no [auth] type is set: nobody can log in")
 		}
 		ok = false
-	case a.kind == "htpasswd" || a.ByHelper():
+	case a.kind == "htpasswd" || a.byHelper():
 		var v verified
 		if v, ok, err = a.verify(r, user, password); err != nil {
 			return "", err

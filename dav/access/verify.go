@@ -24,7 +24,7 @@ import (
 // verify says whether a login is right, by what is remembered of earlier ones if
 // it can. Attempts are throttled, see failures.
 func (a *Authenticator) verify(r *http.Request, user, password string) (v verified, ok bool, err error) {
-	if len(password) > MaxPassword || strings.IndexByte(password, 0) >= 0 || a.ByHelper() && password == "" {
+	if len(password) > MaxPassword || strings.IndexByte(password, 0) >= 0 || a.byHelper() && password == "" {
 		// An empty password is a bind without authentication to LDAP (RFC 4513, 5.1.2).
 		return v, false, nil
 	}
@@ -281,6 +281,23 @@ func (a *Authenticator) asked(ctx context.Context, user, password, address strin
 		}
 	}
 	return v, ok, nil
+}
+
+// CheckHelper says why no helper can be asked, if one has to be.
+func (a *Authenticator) CheckHelper() error {
+	if !a.byHelper() {
+		return nil
+	}
+	if _, err := os.Stat(a.socket); err == nil && a.socket != "" {
+		return nil
+	}
+	if a.Helper == nil {
+		return errors.New("nobody listens at " + a.socket)
+	}
+	if _, err := a.Helper(); err != nil {
+		return fmt.Errorf("nobody listens at %q, and %w", a.socket, err)
+	}
+	return nil
 }
 
 // helperWait is how long the helper may take; it gives up itself earlier.
