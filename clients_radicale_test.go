@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/xml"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -30,6 +31,15 @@ import (
 // URL.
 func startRadicale(t *testing.T, s *server) string {
 	t.Helper()
+	name := filepath.Join(t.TempDir(), "config")
+	writeFile(t, name, "[auth]\ntype = none\n[storage]\nfilesystem_folder = "+s.Folder+"\n")
+	return startRadicaleWith(t, nil, name)
+}
+
+// startRadicaleWith starts Debian's Radicale with these files of its
+// configuration, which leave out where it listens, and gives its URL.
+func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
+	t.Helper()
 	need(t, "radicale", "/usr/bin/radicale")
 	d := newDesk(t)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -38,14 +48,14 @@ func startRadicale(t *testing.T, s *server) string {
 	}
 	address := l.Addr().String()
 	l.Close()
-	d.write("config", "[server]\nhosts = "+address+"\nmax_connections = 30\n[auth]\ntype = none\n[storage]\nfilesystem_folder = "+s.Folder+"\n")
+	d.write("config", "[server]\nhosts = "+address+"\nmax_connections = 30\n")
 	log, err := os.Create(d.path("log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command("/usr/bin/radicale", "-C", d.path("config"))
-	cmd.Env = []string{"PATH=" + clientPath, "HOME=" + d.Home, "LC_ALL=C.UTF-8", "PYTHONUNBUFFERED=1"}
+	cmd := exec.Command("/usr/bin/radicale", "-C", strings.Join(append(configs, d.path("config")), ":"))
+	cmd.Env = append([]string{"PATH=" + clientPath, "HOME=" + d.Home, "LC_ALL=C.UTF-8", "PYTHONUNBUFFERED=1"}, env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -508,19 +518,25 @@ func (s *server) transportOf() *http.Transport {
 	return transport
 }
 
+var long = flag.Bool("long", false, "let inetdav and Radicale write into one folder for a minute")
+
 // Both at once: no update is lost, no request fails, and whoever follows the
 // changes has them all in the end.
 func TestRadicaleBeside(t *testing.T) {
 	t.Parallel()
 	ours, theirs := both(t)
 	theirs.must("MKCALENDAR", "/demo/cal/", "")
-	const counters, writers, steps = 2, 3, 8 // writers of each side, steps of each writer
+	const counters, writers = 2, 3 // writers of each side
+	steps := 8                     // of each writer
+	if *long {
+		steps = 150
+	}
 	name := func(c int) string { return fmt.Sprintf("/demo/cal/counter%d.ics", c) }
 	for c := range counters {
 		theirs.must("PUT", name(c), crlf(vevent(fmt.Sprint("counter", c), "0", "20261202T100000Z", "")))
 	}
 	number := regexp.MustCompile(`SUMMARY:(\d+)`)
-	deadline := time.Now().Add(clientPatience)
+	deadline := time.Now().Add(time.Duration(steps) * clientPatience / 8)
 
 	var done [counters]atomic.Int64
 	var group sync.WaitGroup
@@ -624,11 +640,20 @@ func TestRadicaleBeside(t *testing.T) {
 			}
 		}
 	}
-	if total != 2*writers*steps {
+	if total != int64(2*writers*steps) {
 		t.Errorf("%d updates succeeded, want %d", total, 2*writers*steps)
 	}
 	if a, b := slices.Sorted(maps.Keys(ours.etags("demo/cal"))), slices.Sorted(maps.Keys(theirs.etags("demo/cal"))); !slices.Equal(a, b) || len(a) != counters+2*writers*steps/2 {
 		t.Errorf("inetdav lists %d: %v, Radicale %d: %v", len(a), a, len(b), b)
+	}
+	// Either finds everything in order.
+	if stdout, stderr, code := run(t, "", "verify", "--config=", "--storage-filesystem-folder="+ours.s.Folder); code != 0 {
+		t.Errorf("verify: %d\n%s%s", code, stdout, stderr)
+	}
+	config := filepath.Join(t.TempDir(), "config")
+	writeFile(t, config, "[storage]\nfilesystem_folder = "+ours.s.Folder+"\n")
+	if out, err := exec.Command("/usr/bin/radicale", "-C", config, "--verify-storage").CombinedOutput(); err != nil {
+		t.Errorf("radicale --verify-storage: %v\n%s", err, out)
 	}
 	ours.s.noServerError()
 }

@@ -50,6 +50,7 @@ type serverOptions struct {
 	args     []string                         // the program's, after the harness's own
 	env      []string                         // besides PATH, HOME and TMPDIR
 	command  []string                         // in front of the program, for example strace
+	bare     bool                             // no arguments of the harness's own but the log
 	noLog    bool                             // leave [inetdav] log alone: standard error (systemd), syslog (inetd)
 	tls      bool                             // only changes the URL's scheme; see args
 	anyExit  bool                             // exit codes are the test's business; see server.exits
@@ -203,6 +204,9 @@ func (s *server) args() []string {
 		"--storage-filesystem-folder=" + s.Folder,
 		"--auth-type=none",
 		"--logging-level=debug",
+	}
+	if s.options.bare {
+		args = nil
 	}
 	if !s.options.noLog {
 		args = append(args, "--inetdav-log="+s.logPath)
