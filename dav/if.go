@@ -227,6 +227,9 @@ func (i *ifState) token(path string, onServer bool, token string) (bool, error) 
 		home, err := i.s.Collection(path)
 		if err == nil {
 			r.sync, err = i.q.homeSyncToken(home, func(res store.Resource) (string, error) {
+				if kindOf(res) == kPlain {
+					return "", nil // has none, and there is no bound to how many are open
+				}
 				c, err := i.s.Collection(res.Path)
 				if err != nil {
 					return "", err
