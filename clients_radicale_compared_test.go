@@ -363,7 +363,7 @@ func (c *comparison) start(configs, env []string) {
 		// No connection is kept: each request of ours is a program's first.
 		c.clients[i] = &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true, ResponseHeaderTimeout: patience}}
 		if i == theirs {
-			c.urls[i] = startRadicaleWith(t, env, append(slices.Clone(configs), folder)...)
+			c.urls[i], _ = startRadicaleWith(t, env, append(slices.Clone(configs), folder)...)
 		} else {
 			c.urls[i] = startServerWith(t, serverOptions{bare: true, env: env, args: []string{"--config=" + strings.Join(append(slices.Clone(configs), folder), ":")}}).URL
 		}

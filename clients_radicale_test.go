@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -33,12 +35,14 @@ func startRadicale(t *testing.T, s *server) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "config")
 	writeFile(t, name, "[auth]\ntype = none\n[storage]\nfilesystem_folder = "+s.Folder+"\n")
-	return startRadicaleWith(t, nil, name)
+	address, _ := startRadicaleWith(t, nil, name)
+	return address
 }
 
 // startRadicaleWith starts Debian's Radicale with these files of its
-// configuration, which leave out where it listens, and gives its URL.
-func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
+// configuration, which leave out where it listens, and gives its URL. It ends
+// with the test, or with stop.
+func startRadicaleWith(t *testing.T, env []string, configs ...string) (address string, stop func()) {
 	t.Helper()
 	need(t, "radicale", "/usr/bin/radicale")
 	d := newDesk(t)
@@ -46,7 +50,7 @@ func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
+	address = l.Addr().String()
 	l.Close()
 	d.write("config", "[server]\nhosts = "+address+"\nmax_connections = 30\n")
 	log, err := os.Create(d.path("log"))
@@ -62,7 +66,7 @@ func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
@@ -70,6 +74,9 @@ func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
 			cmd.Process.Kill()
 			<-ended
 		}
+	})
+	t.Cleanup(func() {
+		stop()
 		if t.Failed() {
 			text := d.read("log")
 			t.Logf("Radicale's log:\n%s", text[max(0, len(text)-20_000):])
@@ -88,7 +95,7 @@ func startRadicaleWith(t *testing.T, env []string, configs ...string) string {
 		}
 		return err == nil
 	})
-	return "http://" + address + "/"
+	return "http://" + address + "/", stop
 }
 
 // A side is one of the two servers of a folder.
@@ -490,6 +497,124 @@ func TestRadicaleHandsOver(t *testing.T) {
 	wantTransfers(t, "back at Radicale", d.vdirSync(), "Copying (updating) item e3 to cal_here/cal")
 	idle(theirs)
 	ours.s.noServerError()
+}
+
+// A person stops Radicale, starts inetdav with the same configuration, users,
+// rights and folder, and goes back again. Clients keep their passwords and what
+// they have: nothing is fetched but what changed meanwhile.
+func TestRadicaleSwitch(t *testing.T) {
+	t.Parallel()
+	need(t, "radicale", "/usr/bin/radicale")
+	need(t, "vdirsyncer", "/usr/bin/vdirsyncer")
+	dir := t.TempDir()
+	folder, config := filepath.Join(dir, "storage"), filepath.Join(dir, "config")
+	// The password demo, as htpasswd writes it by default.
+	writeFile(t, filepath.Join(dir, "users"), "# users of the house\ndemo:$apr1$abcdefgh$i9D60H9dc6jEixOU11t2h/\n")
+	writeFile(t, config, "[auth]\ntype = htpasswd\nhtpasswd_filename = "+filepath.Join(dir, "users")+"\nhtpasswd_encryption = md5\n"+
+		"[rights]\ntype = owner_only\n[storage]\nfilesystem_folder = "+folder+"\n[logging]\nlevel = info\n")
+
+	// The address that the client knows, and how much went through it.
+	var behind atomic.Pointer[url.URL]
+	var fetched, refused atomic.Int64
+	transport := &http.Transport{DisableKeepAlives: true}
+	front := httptest.NewServer(&httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			body, err := io.ReadAll(r.In.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Out.Body = io.NopCloser(bytes.NewReader(body))
+			switch r.In.Method {
+			case "GET":
+				fetched.Add(1)
+			case "REPORT": // the objects that a multiget names, and all of a query
+				fetched.Add(max(1, int64(strings.Count(string(body), "href>")/2)))
+			}
+			r.SetURL(behind.Load())
+			r.Out.Host = r.In.Host
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+				refused.Add(1)
+			}
+			return nil
+		},
+	})
+	defer front.Close()
+	turn := func(address string) {
+		t.Helper()
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		behind.Store(u)
+		fetched.Store(0)
+		refused.Store(0)
+	}
+	must := func(method, path, body string) {
+		t.Helper()
+		if a, err := askAt(http.DefaultClient, front.URL+"/", method, path, body); err != nil || a.Code != 201 {
+			t.Fatalf("%s %s: %d %v\n%s", method, path, a.Code, err, a.Body)
+		}
+	}
+	quiet := func(when string) {
+		t.Helper()
+		if n := refused.Load(); n > 0 {
+			t.Errorf("%s: %d requests were refused", when, n)
+		}
+	}
+
+	address, stop := startRadicaleWith(t, nil, config)
+	turn(address)
+	must("MKCALENDAR", "demo/cal/", `<C:mkcalendar xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:I="http://apple.com/ns/ical/"><set><prop><displayname>Büro</displayname><I:calendar-color>#ff8800ff</I:calendar-color></prop></set></C:mkcalendar>`)
+	must("MKCOL", "demo/book/", `<mkcol xmlns="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav"><set><prop><resourcetype><collection/><CR:addressbook/></resourcetype></prop></set></mkcol>`)
+	d := vdirDesk(t, front.URL+"/")
+	d.vdirDiscover()
+	const objects = 12
+	for i := range objects / 2 {
+		// As khal and khard write them: in another order than Radicale, with LF.
+		d.write(fmt.Sprintf("cal/cal/e%d.ics", i), weekly(fmt.Sprint("e", i), "Team"))
+		d.write(fmt.Sprintf("con/book/c%d.vcf", i), vcardOf(fmt.Sprint("c", i), "Somebody", "EMAIL;TYPE=work:somebody@example.org\n"))
+	}
+	if n := len(d.vdirSync()); n < objects {
+		t.Fatalf("%d objects went to Radicale, want %d", n, objects)
+	}
+	d.vdirSync() // what Radicale wrote anew comes back, if at all
+	before := vdirTimes(d)
+	stop()
+
+	s := startServerWith(t, serverOptions{bare: true, args: []string{"--config=" + config}})
+	turn(s.URL)
+	wantTransfers(t, "moved to inetdav", d.vdirSync())
+	quiet("moved to inetdav")
+	if n := fetched.Load(); n != 0 || !maps.Equal(before, vdirTimes(d)) {
+		t.Errorf("moved to inetdav: %d objects were fetched", n)
+	}
+	// Work goes on, then back.
+	edit(t, vdirFile(d, "cal/cal", "e1"), "SUMMARY:Team", "SUMMARY:By inetdav")
+	remove(t, vdirFile(d, "con/book", "c2"))
+	wantTransfers(t, "changes, uploaded to inetdav", d.vdirSync(),
+		"Copying (updating) item e1 to cal_there/cal",
+		"Deleting item c2 from con_there/book")
+	quiet("changes, uploaded to inetdav")
+	s.noServerError()
+	s.stop()
+
+	address, stop = startRadicaleWith(t, nil, config)
+	turn(address)
+	d.vdirSync()
+	quiet("back at Radicale")
+	if n := fetched.Load(); n > 1 {
+		t.Errorf("back at Radicale: %d objects were fetched, one was changed", n)
+	}
+	turn(address)
+	wantTransfers(t, "at Radicale", d.vdirSync())
+	if n := fetched.Load(); n != 0 {
+		t.Errorf("at Radicale: %d objects were fetched again", n)
+	}
+	stop()
+	d.run("", "/usr/bin/radicale", "-C", config, "--verify-storage")
 }
 
 func vdirTimes(d *desk) map[string]string {
