@@ -248,7 +248,7 @@ func TestCheckConfigCommand(t *testing.T) {
 
 func TestCheckConfigRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
-		"ldap":           {"--auth-type=ldap"},
+		"radicale_imap":           {"--auth-type=radicale_imap"},
 		"/nonexistent/r": {"--auth-type=none", "--rights-type=from_file", "--rights-file=/nonexistent/r"},
 		"/nonexistent/f": {"--auth-type=none", "--storage-filesystem-folder=/nonexistent/f"},
 		"script_name":    {"--auth-type=none", "--server-script-name=dav", "--storage-filesystem-folder=" + t.TempDir()},
@@ -357,7 +357,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"value", []string{"--config=" + write("value", "[server]\nssl = perhaps\n")}, []string{"value", "line 2", "ssl", "perhaps"}},
 		{"argument", []string{"--frob"}, []string{"--frob"}},
 		{"word", []string{"serve"}, []string{`"serve"`}},
-		{"authentication", []string{"--auth-type=ldap"}, []string{"ldap", "htpasswd"}},
+		{"authentication", []string{"--auth-type=radicale_imap"}, []string{"ldap", "htpasswd"}},
 		{"rights", []string{"--rights-type=from_file", "--rights-file=/nonexistent/rights"}, []string{"/nonexistent/rights"}},
 		{"level", []string{"--logging-level=loud"}, []string{"loud"}},
 		{"umask", []string{"--storage-folder-umask=9"}, []string{"folder_umask", "octal"}},

@@ -93,7 +93,7 @@ func (q *request) destination() (string, error) {
 	case to == q.path, strings.HasPrefix(to, q.path+"/"), strings.HasPrefix(q.path, to+"/"):
 		return "", refuse(http.StatusForbidden, "source and destination overlap") // RFC 4918, 9.8.5
 	}
-	return to, nil
+	return to, q.checkPath(to)
 }
 
 // mayArrive checks the right to write where the resource is to go.

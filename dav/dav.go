@@ -67,8 +67,7 @@ type handler struct {
 
 	headers      iter.Seq2[string, string] // [headers]
 	scriptName   string                    // [server] script_name
-	pathRule     string                    // [server] validate_path_value
-	pathRuleSet  bool                      // somebody chose it
+	pathRule     string                    // [server] validate_path_value; "" if nobody chose one
 	errorDelay   time.Duration             // [server] delay_on_error
 	maxBody      int64                     // bytes; [server] max_content_length
 	maxObject    int64                     // bytes; [server] max_resource_size
@@ -89,6 +88,10 @@ func New(o Options) (http.Handler, error) {
 	if scriptName != "" && !validPrefix(scriptName) {
 		return nil, fmt.Errorf("[server] script_name: %q does not begin with a slash", scriptName)
 	}
+	var pathRule string
+	if c.Source("server", "validate_path_value") != "default" {
+		pathRule = c.String("server", "validate_path_value")
+	}
 	for name := range c.Headers() {
 		if framing(name) {
 			return nil, fmt.Errorf("[headers] %s: a field that says where an answer ends cannot be set", name)
@@ -99,8 +102,7 @@ func New(o Options) (http.Handler, error) {
 		methods: methods(), properties: properties(), reports: reports(),
 		headers:      c.Headers(),
 		scriptName:   scriptName,
-		pathRule:     c.String("server", "validate_path_value"),
-		pathRuleSet:  c.Source("server", "validate_path_value") != "default",
+		pathRule:     pathRule,
 		errorDelay:   min(c.Duration("server", "delay_on_error"), maxErrorDelay),
 		maxBody:      c.MaxBody(),
 		maxObject:    c.MaxObject(),

@@ -32,8 +32,8 @@ func answerTo(h http.Handler, method, target, body string, fields ...string) *ht
 
 const eventText = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20250101T000000Z\r\nDTSTART:20250101T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
-// Names which validate_path_value refuses cannot be made; what has one of them
-// already is out of reach only where somebody chose the rule.
+// What validate_path_value refuses can neither be made nor reached, also as the
+// place to move to; but only where somebody chose the rule.
 func TestValidatePathValue(t *testing.T) {
 	for _, test := range []struct {
 		name, rule     string
@@ -41,8 +41,8 @@ func TestValidatePathValue(t *testing.T) {
 	}{
 		{"plain.ics", "", 201, 200},
 		{"d%C3%A9j%C3%A0%20vu.ics", "", 201, 200},
-		{"a:b.ics", "", 400, 200},
-		{"it's.ics", "", 400, 200},
+		{"a:b.ics", "", 201, 200},
+		{"it's.ics", "", 201, 200},
 		{"a:b.ics", "minimal", 400, 400},
 		{"a:b.ics", "none", 201, 200},
 		{"a:b.ics", "unicode-none", 201, 200},
@@ -67,6 +67,14 @@ func TestValidatePathValue(t *testing.T) {
 			}
 			if got := answerTo(h, "PUT", "/u/c/"+test.name, eventText).StatusCode; got != test.create {
 				t.Errorf("PUT: %d, want %d", got, test.create)
+			}
+			answerTo(h, "PUT", "/u/c/from.ics", strings.Replace(eventText, "UID:1", "UID:2", 1))
+			want := test.create
+			if want == 201 {
+				want = 204
+			}
+			if got := answerTo(h, "MOVE", "/u/c/from.ics", "", "Destination: /u/c/"+test.name).StatusCode; got != want && !(want == 204 && got == 409) {
+				t.Errorf("MOVE: %d, want %d", got, want)
 			}
 			name, _ := url.PathUnescape(test.name)
 			if err := os.WriteFile(folder+"/collection-root/u/c/"+name, []byte(eventText), 0o600); err != nil {

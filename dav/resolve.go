@@ -105,18 +105,17 @@ func (q *request) locate() error {
 	}
 	p, slash, err := cleanPath(u)
 	q.path, q.slash = p, slash
-	if err == nil && q.h.pathRuleSet {
-		return q.checkPath(p)
+	if err != nil {
+		return err
 	}
-	return err
+	return q.checkPath(p)
 }
 
-// checkPath applies [server] validate_path_value. A rule that somebody chose
-// goes for every request; Radicale's default only for what is new, as Radicale
-// before 3.7.2, and any program that writes into the folder, made names which
-// that rule would put out of reach.
+// checkPath applies [server] validate_path_value where somebody chose a rule.
+// Radicale's default rule, which refuses : ' " * and ?, is not applied: those are
+// in names that Radicale before 3.7.2 and clients of files make.
 func (q *request) checkPath(p string) error {
-	if !access.ValidPath(q.h.pathRule, p) {
+	if q.h.pathRule != "" && !access.ValidPath(q.h.pathRule, p) {
 		return refuse(http.StatusBadRequest, "the path is against [server] validate_path_value = %s", q.h.pathRule)
 	}
 	return nil
@@ -221,9 +220,6 @@ func (q *request) resolve() error {
 		if m := q.r.Method; m == "PUT" || m == "LOCK" || m == "MKCOL" || m == "MKCALENDAR" {
 			if errors.Is(err, store.ErrName) || !printable(q.path) {
 				return refuse(http.StatusBadRequest, "%w", err)
-			}
-			if err := q.checkPath(q.path); err != nil {
-				return err
 			}
 		}
 		r = store.Resource{Path: q.path}
