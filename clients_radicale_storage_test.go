@@ -27,6 +27,8 @@ func TestRadicaleTokens(t *testing.T) {
 	for _, name := range []string{"kept", "changed", "gone"} {
 		theirs.must("PUT", "/demo/cal/"+name+".ics", crlf(weekly(name, "Team")))
 	}
+	theirs.must("PUT", "/demo/cal/early.ics", crlf(weekly("early", "Gone before the token")))
+	theirs.must("DELETE", "/demo/cal/early.ics", "")
 	folder := filepath.Join(s.Folder, "collection-root/demo/cal")
 	hand := func(name, text string) { writeFile(t, filepath.Join(folder, name), text) }
 	hand("hand.ics", weekly("hand", "By hand")) // LF

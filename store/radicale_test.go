@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // radicaleFolder copies a folder of testdata and opens it.
@@ -54,9 +55,27 @@ func (fx *fixture) changesSince(path, token string) []string {
 // the entity tag that it knows, and is told what happened since its sync token,
 // no more and no less. testdata/make-radicale.py made the folders.
 func TestRadicaleTakenOver(t *testing.T) {
-	for _, version := range []string{"radicale-3.0", "radicale-3.1.8", "radicale-3.8"} {
-		t.Run(version, func(t *testing.T) {
+	for _, test := range []struct {
+		version   string
+		elsewhere bool // use_cache_subfolder_for_...
+	}{{"radicale-3.0", false}, {"radicale-3.1.8", false}, {"radicale-3.8", false}, {"radicale-3.8", true}} {
+		version, name := test.version, test.version
+		if test.elsewhere {
+			name += " with a cache folder"
+		}
+		t.Run(name, func(t *testing.T) {
 			fx := radicaleFolder(t, version)
+			caches := filepath.Join(fx.opts.Folder, rootName)
+			if test.elsewhere {
+				caches = filepath.Join(fx.opts.Folder, cacheRootName)
+				for _, c := range []string{"u/cal", "u/book"} {
+					fx.must(os.MkdirAll(filepath.Join(caches, c), 0o777))
+					fx.must(os.Rename(filepath.Join(fx.opts.Folder, rootName, c, radicaleCache), filepath.Join(caches, c, radicaleCache)))
+				}
+				fx.opts.CacheFolder = fx.opts.Folder
+				fx.opts.ItemsInCacheFolder, fx.opts.HistoryInCacheFolder, fx.opts.TokensInCacheFolder = true, true, true
+				fx.reopen()
+			}
 			expect, err := os.ReadFile(filepath.Join("testdata", version, "expect"))
 			fx.must(err)
 			tokens, hands := map[string]string{}, 0
@@ -97,10 +116,13 @@ func TestRadicaleTakenOver(t *testing.T) {
 			}
 
 			// The tags stay, whatever becomes of Radicale's cache.
-			fx.must(os.RemoveAll(filepath.Join(fx.opts.Folder, "collection-root/u/cal/.Radicale.cache/item")))
+			fx.must(os.RemoveAll(filepath.Join(caches, "u/cal/.Radicale.cache/item")))
 			before := fx.open("u/cal")
 			r, _ := before.Lookup("hand.ics")
 			fx.update(func(tx *Tx) error { return tx.Move("u/cal/hand.ics", "u/cal/moved.ics") })
+			moved := filepath.Join(fx.opts.Folder, "collection-root/u/cal/moved.ics")
+			fx.must(os.Chtimes(moved, time.Unix(1, 0), time.Unix(1, 0)))
+			fx.opts.StatAge = StatAlways
 			fx.reopen()
 			after, _ := fx.open("u/cal").Lookup("moved.ics")
 			if after.ETag() != r.ETag() {
@@ -112,9 +134,13 @@ func TestRadicaleTakenOver(t *testing.T) {
 			fx.must(err)
 			st, err := fx.StageBytes("u/cal", data)
 			fx.must(err)
+			token := fx.open("u/cal").SyncToken()
 			fx.update(func(tx *Tx) error { _, err := tx.Put("u/cal/moved.ics", st, after.Summary); return err })
 			if r, _ := fx.open("u/cal").Lookup("moved.ics"); r.ETag() != st.ETag || r.ETag() == after.ETag() {
 				t.Errorf("sent by a client it is %s, who was told %s", r.ETag(), st.ETag)
+			}
+			if got := fx.changesSince("u/cal", token); !slices.Equal(got, []string{"moved.ics"}) {
+				t.Errorf("sent by a client, others are told %v", got)
 			}
 			for _, bad := range []string{radicaleToken, radicaleToken + strings.Repeat("0", 64), radicaleToken + strings.Repeat("../", 22)[:64], tokens["u/book"]} {
 				if _, err := fx.open("u/cal").Changes(bad); !errors.Is(err, ErrSyncToken) {
@@ -263,6 +289,7 @@ func TestPickle(t *testing.T) {
 		{"below a mark", "]\x8c\x01a(a.", pickleList, nil},
 		{"nothing", ".", pickleList, nil},
 		{"a text longer than the rest", "X\xff\xff\xff\xffa.", pickleList, nil},
+		{"an item below a mark, and another end", "]\x8c\x01a(ae.", pickleList, nil},
 		{"half a pair", "}(\x8c\x01au.", pickleDict, nil},
 		{"too many", strings.Repeat("N", 65) + ".", pickleList, nil},
 	}
@@ -275,6 +302,9 @@ func TestPickle(t *testing.T) {
 		if (err != nil) != (test.texts == nil) || !slices.Equal(texts, test.texts) {
 			t.Errorf("%s: %q, %v, want %q", test.name, texts, err, test.texts)
 		}
+	}
+	if _, err := parsePickle([]byte("\x80\x04]\x94h\x00a."), maxItemValues); err == nil {
+		t.Error("a list may be its own member")
 	}
 	p, err := parsePickle(appendPickle(nil, []string{"ü", ""}, []int64{-62135596800, 253402300800}), maxItemValues)
 	if err != nil || len(p.items) != 4 || p.items[0].text != "ü" || p.items[2].number != -62135596800 || p.items[3].number != 253402300800 {
