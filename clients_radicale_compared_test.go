@@ -48,12 +48,14 @@ import (
 //	-- METHOD TARGET --  a request: headers, a blank line, the body
 //	-- differs NAME --   how the answers to the last request differ; before the
 //	                     first: what may differ in any
+//	-- handover --       ours gets Radicale's caches, and its ${NAME}s: it takes over
 //	-- same A B --       what ${A} and ${B} stand for is the same at each server
 //	-- different A B --  or differs
 //
 // Among the headers of a request, "User: NAME" or "User: NAME:PASSWORD" makes
 // Basic credentials (alice by default), "User: -" none, and "Keep: NAME FACT"
-// keeps a fact of the answer as ${NAME}, each server's own. A body that begins
+// keeps a fact of the answer as ${NAME}, each server's own, "Only: Radicale" asks
+// nothing of ours. A body that begins
 // with "prop " is a PROPFIND for the properties listed, one with "set " or
 // "remove " a PROPPATCH. ${URL} is the server's address, ${NS} the declarations of
 // the usual namespaces; ${event UID}, ${todo UID} and ${card UID} are objects in
@@ -320,6 +322,10 @@ func compare(t *testing.T, name string, everywhere []*differs) *comparison {
 					t.Fatal(err)
 				}
 			}
+		case "handover":
+			maps.Copy(c.vars[ours], c.vars[theirs])
+			c.vars[ours]["URL"] = strings.TrimSuffix(c.urls[ours], "/")
+			copyCaches(t, c.folders[theirs], c.folders[ours])
 		case "same", "different":
 			a, b, _ := strings.Cut(arg, " ")
 			for j, v := range c.vars {
@@ -451,6 +457,10 @@ func (c *comparison) request(method, target, text string, here []*differs) {
 	head, text, _ := strings.Cut("\n"+text, "\n\n")
 	head = strings.TrimPrefix(head, "\n")
 	var got [2]facts
+	if head, ok := strings.CutPrefix(head, "Only: Radicale\n"); ok {
+		c.ask(what, method, target, head, text, theirs)
+		return
+	}
 	for i := range got {
 		got[i] = c.ask(what, method, target, head, text, i)
 	}
@@ -885,6 +895,29 @@ func (c *comparison) compareFolders(got [2]facts) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// copyCaches copies Radicale's caches, with the times of the files, on which it
+// may depend whether they are believed.
+func copyCaches(t *testing.T, from, to string) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "/.Radicale.cache/") {
+			return err
+		}
+		n++
+		copied := to + strings.TrimPrefix(path, from)
+		writeFile(t, copied, readFile(t, path))
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(copied, info.ModTime(), info.ModTime())
+	})
+	if err != nil || n == 0 {
+		t.Fatalf("%d files of Radicale's caches: %v", n, err)
 	}
 }
 
