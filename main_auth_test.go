@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // buildBeside builds a program beside the one under test, once for all tests.
@@ -288,6 +291,73 @@ permissions = rw
 	for user, want := range map[string]int{"alice": 403, "carol": 201} {
 		if got := put(user); got != want {
 			t.Errorf("after the change, %s: %d, want %d", user, got, want)
+		}
+	}
+}
+
+// The helper below a real systemd: the sandbox of radicale@.service with auth.conf
+// lets the question through, that of inetdav-auth@.service the answer, and
+// processes of different connections share what they know.
+func TestSystemdAuth(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("booting a systemd needs root")
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	buildBeside(t, "inetdav-import", "./dav/importer")
+	buildBeside(t, "inetdav-auth-helper", "./dav/access/helper")
+	dest, dir := t.TempDir(), t.TempDir()
+	if out, err := exec.Command("make", "install", "GO=false", "DESTDIR="+dest, "PREFIX=/usr/local", "PROGRAM="+programPath).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	prefix := dest + "/usr/local"
+	config := filepath.Join(dir, "config")
+	text := "[auth]\ntype = checkpassword\ncache_logins = True\n[inetdav]\ncheckpassword = /usr/local/bin/check\n"
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "check")
+	// Who asks is the server's user, in a network that is not the box's own.
+	script := "#!/bin/sh\nexec 0<&3\n[ \"$(id -un)\" = radicale ] || exit 111\ncase $(tr '\\0' '|') in 'alice|secret|Y'*) exit 0;; esac\nexit 1\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lib, examples := prefix+"/lib/systemd/system/", prefix+"/share/doc/inetdav/examples/"
+	const client = `cd /
+ask() { curl -s -m 20 -o /dev/null -w '%{http_code} ' -u "$1" -X PROPFIND -H 'Depth: 0' http://127.0.0.1:5232/; }
+ask alice:secret; ask alice:wrong; ask alice:secret
+systemctl stop inetdav-auth.socket; rm /etc/systemd/system/inetdav-auth.socket; systemctl daemon-reload
+ask alice:secret; ask alice:other
+stat -c '%U %a %n' /run/inetdav /run/inetdav/failures /run/inetdav/logins
+`
+	args := []string{"units/systemd-in-box.sh", "-k", "-r", "rm -rf /var/lib/radicale",
+		"-u", prefix + "/lib/sysusers.d/inetdav.conf:radicale.sysusers.conf",
+		"-u", prefix + "/lib/tmpfiles.d/inetdav.conf:radicale.tmpfiles.conf",
+		"-c", config + ":/etc/radicale/config:644",
+		"-c", program + ":/usr/local/bin/check:755",
+		"-c", prefix + "/bin/inetdav:/usr/local/bin/inetdav:755",
+		"-c", prefix + "/bin/inetdav-auth-helper:/usr/local/bin/inetdav-auth-helper:755",
+		"-u", lib + "radicale.socket", "-u", lib + "radicale@.service", "-u", lib + "radicale.slice",
+		"-u", lib + "inetdav-auth.socket", "-u", lib + "inetdav-auth@.service",
+		"-u", examples + "auth.conf:radicale@.service.d/auth.conf",
+		"-s", "inetdav-auth.socket", "-s", "radicale.socket", "--", "sh", "-c", client}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 125 {
+		t.Skipf("no systemd can be booted here:\n%s%s", out, exit.Stderr)
+	}
+	// What was right is remembered when nobody can be asked; the rest is not known.
+	want := "207 401 207 207 503 radicale 700 /run/inetdav\nradicale 600 /run/inetdav/failures\nradicale 600 /run/inetdav/logins\n"
+	if err != nil || string(out) != want {
+		t.Errorf("%v\ngot  %q\nwant %q", err, out, want)
+		if exit != nil {
+			t.Logf("%s", exit.Stderr)
 		}
 	}
 }

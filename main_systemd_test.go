@@ -24,6 +24,8 @@ func TestSystemd(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("booting a systemd needs root")
 	}
+	buildBeside(t, "inetdav-import", "./dav/importer")
+	buildBeside(t, "inetdav-auth-helper", "./dav/access/helper")
 	dest := t.TempDir()
 	cmd := exec.Command("make", "install", "GO=false", "DESTDIR="+dest, "PREFIX=/usr/local", "PROGRAM="+programPath)
 	if out, err := cmd.CombinedOutput(); err != nil {

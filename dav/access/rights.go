@@ -97,7 +97,7 @@ func newRule(file *config.File, section *config.Section) (r rule, err error) {
 		return r, err
 	}
 	r.letters = letters
-	names, member, err := file.Interpolated(section, "groups")
+	names, _, err := file.Interpolated(section, "groups")
 	if err != nil {
 		return r, err
 	}
@@ -128,7 +128,7 @@ func newRule(file *config.File, section *config.Section) (r rule, err error) {
 	if err != nil {
 		return r, fmt.Errorf("collection: %w", err)
 	}
-	if member && len(r.groups) > 0 {
+	if len(r.groups) > 0 {
 		// Who comes by a group has matched no pattern whose groups {0} could be.
 		if _, err := format(collection, nil, &example); err != nil {
 			return r, fmt.Errorf("collection: in a section with groups: %w", err)
