@@ -1,9 +1,40 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// TestStorageHookInherits: a hook gets nothing of the connection, neither the
+// descriptor nor the variables that speak of it.
+func TestStorageHookInherits(t *testing.T) {
+	t.Parallel()
+	for _, how := range []handover{systemd, inetd} {
+		t.Run(how.String(), func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			s := startServerWith(t, serverOptions{handover: how, args: []string{
+				`--storage-hook=for f in /proc/$$/fd/*; do echo ${f##*/} $(readlink $f); done >` + out + `; env >>` + out,
+			}})
+			s.must([]int{201}, "MKCALENDAR", "/demo/cal/", "")
+			b, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(b)) {
+				if strings.Contains(line, "socket:") || strings.HasPrefix(line, "LISTEN") {
+					t.Errorf("the hook has %q", line)
+				}
+			}
+			if !strings.HasPrefix(string(b), "0 /dev/null\n") {
+				t.Errorf("the hook has %q", b)
+			}
+		})
+	}
+}
 
 // TestStorageHookForbidden: where a sandbox forbids what it takes to start a
 // program, as that of radicale@.service does, the change is made and the log says

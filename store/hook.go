@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -136,9 +137,11 @@ func (s *Store) runShell(command string) (said string, err error) {
 		return "", err
 	}
 	defer out.Close()
+	// What speaks of the connection is not for others (sd_listen_fds(3)).
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") })
 	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", command}, &syscall.ProcAttr{
 		Dir:   s.Folder,
-		Env:   os.Environ(),
+		Env:   env,
 		Files: []uintptr{null.Fd(), in.Fd(), in.Fd()},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
