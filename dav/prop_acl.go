@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"inetdav/dav/access"
 	"inetdav/dav/davxml"
 	"inetdav/store"
 )
@@ -279,6 +280,9 @@ func (q *request) principal(name string) (r store.Resource, ok bool, err error) 
 	// rights first: they cost less, and a folder may be anybody's
 	if name == "" || !q.allowed(store.Resource{Path: name, Kind: store.Plain}, mayRead) {
 		return r, false, nil
+	}
+	if name == access.GroupFolder && q.h.auth.Groups.In() {
+		return r, false, nil // nobody can be called so
 	}
 	r, err = q.h.store.Resource(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrName) || errors.Is(err, fs.ErrPermission) {
