@@ -49,6 +49,7 @@ func Repair(o Options, w io.Writer, aside bool) (Verified, error) {
 func verify(o Options, w io.Writer, repair, aside bool) (Verified, error) {
 	s := newStore(o)
 	s.readOnly = !repair
+	s.Hook = "" // nothing that a hook is about is changed
 	defer s.Close()
 	v := verifier{s: s, w: w, repair: repair, aside: aside}
 	if err := s.openExisting(); err != nil {

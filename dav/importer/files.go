@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func (j *job) importFiles(source string) error {
 
 // describedName is where the properties of a collection stand.
 func describedName(collection string) string {
-	if kindOfFile(collection) != store.None {
+	if info, err := os.Stat(collection); kindOfFile(collection) != store.None && !(err == nil && info.IsDir()) {
 		collection = strings.TrimSuffix(collection, filepath.Ext(collection))
 	}
 	return collection + ".json"
@@ -252,7 +253,7 @@ func (j *job) importFile(target string, kind store.Kind, file string, b []byte, 
 		}
 		name, about := named(part, parts == 1)
 		data := part.Data
-		if parts == 1 && isWhole(b) {
+		if parts == 1 && isObject(b) {
 			data = b // byte for byte
 		}
 		if name == "" {
@@ -268,15 +269,12 @@ func (j *job) importFile(target string, kind store.Kind, file string, b []byte, 
 	return nil
 }
 
-// isWhole tells a file that a client could have stored as it is from one that
-// only a split made an object of: with several cards or calendars, or none.
-func isWhole(b []byte) bool {
-	for _, begin := range [...]string{"BEGIN:VCALENDAR", "BEGIN:VCARD"} {
-		if strings.Count(strings.ToUpper(string(b[:min(len(b), 1<<20)])), begin) == 1 {
-			return true
-		}
-	}
-	return false
+// isObject tells a file that a client could have stored as it is from one that
+// only a split makes an object of: with several cards or calendars, or with the
+// name of a collection.
+func isObject(b []byte) bool {
+	b = bytes.ToUpper(b)
+	return bytes.Count(b, []byte("BEGIN:VCALENDAR"))+bytes.Count(b, []byte("BEGIN:VCARD")) == 1 && !bytes.Contains(b, []byte("X-WR-CALNAME"))
 }
 
 func (j *job) storePart(target, name string, kind store.Kind, data []byte, about *describedObject, t *tally) error {

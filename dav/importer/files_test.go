@@ -42,6 +42,9 @@ func TestRoundTrip(t *testing.T) {
 		if err := tx.Mkcol("alice/people", store.Props{}.Set("tag", "VADDRESSBOOK"), nil); err != nil {
 			return err
 		}
+		if err := tx.Mkcol("alice/work.ics", store.Props{}.Set("tag", "VCALENDAR").Set("D:displayname", "One"), nil); err != nil {
+			return err
+		}
 		return tx.Mkcol("alice/Ä: ?", store.Props{}.Set("tag", "VCALENDAR"), nil)
 	}))
 	zoned := strings.Replace(event("zoned", "x"), "BEGIN:VEVENT", "BEGIN:VTIMEZONE\r\nTZID:Here\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT", 1)
@@ -49,6 +52,7 @@ func TestRoundTrip(t *testing.T) {
 	write("alice/work/a.ics", event("a", "one"))
 	write("alice/work/other name.ics", event("b", "two"))
 	write("alice/work/zoned.ics", zoned)
+	write("alice/work.ics/single.ics", event("e", "five"))
 	write("alice/people/c.vcf", card("c", "Zoë"))
 	write("alice/people/"+strings.Repeat("n", 200)+".vcf", card("d", "D"))
 	must(s.Update(t.Context(), func(tx *store.Tx) error {
@@ -72,7 +76,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, exitDone, []string{`"carol/work": 3 new`}, back, "--to=carol", out)
-		for _, c := range []string{"work", "people"} {
+		for _, c := range []string{"work", "people", "work.ics"} {
 			a, b := objects(t, folder, "alice/"+c), objects(t, back, "carol/"+c)
 			if objectsToo && !maps.Equal(a, b) {
 				t.Errorf("%s: %q became %q", c, a, b)
@@ -81,6 +85,9 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s: %q became %q", c, x, y)
 			}
 			for name, data := range a {
+				if strings.Contains(b[name], "X-WR-CALNAME") {
+					t.Errorf("%s/%s has the name of its collection", c, name)
+				}
 				for line := range strings.Lines(data) {
 					if !strings.Contains(b[name], line) && !strings.HasPrefix(line, "PRODID") {
 						t.Errorf("%s/%s: %q is missing", c, name, line)
