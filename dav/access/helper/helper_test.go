@@ -389,6 +389,8 @@ func TestOAuth2(t *testing.T) {
 			reply(500, "")
 		case r.PostForm.Get("client_secret") != "s":
 			reply(401, `{"error":"invalid_client"}`)
+		case r.URL.Path == "/elsewhere":
+			reply(200, `{"access_token":"stolen"}`)
 		case r.PostForm.Get("username") == "broken":
 			reply(200, `{"token_type":"bearer"}`)
 		case r.PostForm.Get("username") == "moved":
