@@ -60,6 +60,8 @@ type connection struct {
 	// near tells that the socket's other end is on this machine: a reverse
 	// proxy as a rule, which keeps its connections open for longer.
 	near bool
+	// memory is asked while the connection is idle.
+	memory memoryWatch
 }
 
 // inherit takes over the connection from the super-server. It moves it away
@@ -110,7 +112,7 @@ func inherit(getenv func(string) string) (*connection, error) {
 		return nil, refusal(describeFD(fd) + " is a stream socket of a kind that is not served (" + err.Error() +
 			"): listen on TCP or on a unix socket")
 	}
-	c := &connection{Conn: conn}
+	c := &connection{Conn: conn, memory: openMemoryWatch(getenv)}
 	c.peer, c.near = peerAddress(conn.RemoteAddr(), getenv)
 	return c, nil
 }

@@ -72,6 +72,7 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 	setUserTimeout(c.Conn, l.write)
 
 	h := &guard{conn: c.Conn, peer: c.peer, handler: handler, limits: l, start: time.Now(), logs: logs}
+	idle := &rest{memory: c.memory}
 	once := &onceListener{conn: c.Conn, closed: make(chan struct{})}
 	server := &http.Server{
 		Handler:                      h,
@@ -86,14 +87,22 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 			switch state {
 			case http.StateActive:
 				h.active.Store(true)
+				idle.end()
 				// For what the server itself says: `100 Continue`, errors.
 				c.SetWriteDeadline(time.Now().Add(l.write))
+			case http.StateIdle:
+				idle.begin()
 			case http.StateClosed:
 				// Comes after the lingering close, in which the peer gets
 				// the time to read an answer that came before its body.
 				close(once.closed)
 			}
 		},
+	}
+
+	idle.leave = func() {
+		logs.Logf(levelInfo, "memory is short: the idle connection is closed")
+		server.SetKeepAlivesEnabled(false) // closes it only if it is still idle
 	}
 
 	signals := make(chan os.Signal, 1)
@@ -117,6 +126,7 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 
 	logs.Logf(levelDebug, "connection from %s", c.peer)
 	if tlsConfig != nil {
+		once.conn = &namedConn{c.Conn, c.peer}
 		server.ServeTLS(once, "", "")
 	} else {
 		server.Serve(once)
@@ -142,6 +152,21 @@ func (l *onceListener) Accept() (net.Conn, error) {
 
 func (l *onceListener) Close() error   { return nil }
 func (l *onceListener) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// A namedConn has the client's address, where the peer is another, for what
+// http.Server says of handshakes that fail. Below TLS it may wrap the connection:
+// there is no sendfile.
+type namedConn struct {
+	net.Conn
+	peer string
+}
+
+func (c *namedConn) RemoteAddr() net.Addr { return peerAddr(c.peer) }
+
+type peerAddr string
+
+func (peerAddr) Network() string  { return "tcp" }
+func (a peerAddr) String() string { return string(a) }
 
 // A guard stands between http.Server and the handler: it names the peer, keeps
 // deadlines which move on with the data, ends the connection after its number
@@ -173,7 +198,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hasBody := r.Body != nil && r.Body != http.NoBody
 	if hasBody {
 		g.in = pacedBody{ReadCloser: r.Body, conn: g.conn, pace: pace{stall: g.body}, write: g.write}
-		r.Body = &g.in
+		// A copy, since http.Server looks at the kind of body in its own: behind
+		// an answer without "100 Continue" it must not wait for what never comes.
+		paced := *r
+		paced.Body = &g.in
+		r = &paced
 		g.conn.SetReadDeadline(time.Now().Add(g.body))
 	}
 

@@ -13,9 +13,9 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -152,7 +152,21 @@ func serve(args []string) int {
 	if err != nil {
 		return refuse(logs, err)
 	}
-	serveHTTP(conn, handler, loadLimits(c), tlsConfig, logs)
+	proxies, err := loadProxies(c)
+	if err != nil {
+		return refuse(logs, err)
+	}
+	if tlsConfig != nil {
+		shareTickets(tlsConfig, c, logs)
+	}
+	limits := loadLimits(c)
+	if err := conn.introduce(&proxies, limits.header); err != nil {
+		if !isGone(err) && err != io.EOF {
+			logs.Logf(levelInfo, "connection from %s: %v", conn.peer, err)
+		}
+	} else {
+		serveHTTP(conn, handler, limits, tlsConfig, logs)
+	}
 	auth.Close()
 	return exitDone
 }
@@ -162,7 +176,7 @@ func serve(args []string) int {
 // said in the log.
 func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.Store, error)) (handler http.Handler, auth *access.Authenticator, tlsConfig *tls.Config, err error) {
 	warnUnused(c, logs)
-	if tlsConfig, err = loadTLS(c); err != nil {
+	if tlsConfig, err = loadTLS(c, logs); err != nil {
 		return nil, nil, nil, err
 	}
 	auth, err = access.NewAuthenticator(c)
@@ -256,34 +270,4 @@ func loadLimits(c *config.Config) limits {
 		l.idle = seconds("idle_timeout")
 	}
 	return l
-}
-
-// loadTLS gives the configuration of TLS, nil when the connection is plain.
-func loadTLS(c *config.Config) (*tls.Config, error) {
-	if !c.Bool("server", "ssl") {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.Path("server", "certificate"), c.Path("server", "key"))
-	if err != nil {
-		return nil, fmt.Errorf("[server] ssl is on, but certificate or key is not usable: %w", err)
-	}
-	t := &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"},
-		// No other process could resume with this one's keys.
-		SessionTicketsDisabled: true,
-	}
-	if name := c.Path("server", "certificate_authority"); name != "" {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("[server] certificate_authority: %w", err)
-		}
-		t.ClientCAs = x509.NewCertPool()
-		if !t.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("[server] certificate_authority: no certificate in %s", name)
-		}
-		t.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return t, nil
 }

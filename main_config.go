@@ -47,6 +47,9 @@ func checkConfig(args []string) int {
 		return nil, nil
 	})
 	if err == nil {
+		_, err = loadProxies(c)
+	}
+	if err == nil {
 		err = auth.CheckHelper()
 	}
 	if err != nil {

@@ -36,11 +36,8 @@ type option struct {
 	instead string // what takes the place of an option that has no effect here; "": it has Radicale's
 }
 
-// Reasons of several options to have no effect.
-const (
-	notDone = "not done here"
-	safeTLS = "TLS 1.2 and 1.3 with safe cipher suites"
-)
+// notDone is the reason of several options to have no effect.
+const notDone = "not done here"
 
 // sections is the table of all options of Radicale 3.8 except those of
 // [headers], and of our own section [inetdav] last. Keys that begin with "_" can
@@ -55,6 +52,7 @@ const (
 //   - log: "auto", "stderr", "syslog" or the path of a file
 //   - idle_timeout: how long a kept connection may wait for its next request; unless set, it is longer
 //     for a peer on this machine
+//   - proxy_protocol: peers (addresses, networks, "unix") that begin with a header of the PROXY protocol
 //   - header_timeout: how long the head of a request may take
 //   - body_timeout, write_timeout: how long a body, an answer may stand still
 //   - max_requests: after how many requests a connection is closed; 0 is no limit
@@ -73,8 +71,8 @@ var sections = [...]section{
 		{"max_vevent_rrule_occurrence", count, "10000", ""},
 		{"timeout", seconds, "30", ""},
 		{"ssl", boolean, "False", ""},
-		{"protocol", text, "", safeTLS},
-		{"ciphersuite", text, "", safeTLS},
+		{"protocol", text, "", ""},
+		{"ciphersuite", text, "", ""},
 		{"certificate", path, "/etc/ssl/radicale.cert.pem", ""},
 		{"key", path, "/etc/ssl/radicale.key.pem", ""},
 		{"certificate_authority", path, "", ""},
@@ -228,6 +226,7 @@ var sections = [...]section{
 		{"stat_age", seconds, "300", ""},
 		{"log", text, "auto", ""},
 		{"idle_timeout", seconds, "60", ""},
+		{"proxy_protocol", text, "", ""},
 		{"header_timeout", seconds, "30", ""},
 		{"body_timeout", seconds, "60", ""},
 		{"write_timeout", seconds, "60", ""},
