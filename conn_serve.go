@@ -219,6 +219,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	g.conn.SetWriteDeadline(now.Add(g.write))
 	switch {
+	case hasBody && !g.in.begun && r.Header.Get("Expect") != "":
+		g.conn.SetReadDeadline(now) // nobody told the peer to send it
 	case hasBody && g.in.err == nil:
 		g.conn.SetReadDeadline(now.Add(g.body))
 	case hasBody && g.in.err != io.EOF:
