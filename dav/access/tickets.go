@@ -86,8 +86,7 @@ func TicketKeys(c *config.Config, getenv func(string) string, now time.Time, bou
 	}
 	var keys [][32]byte
 	for i := range made {
-		// in the order of the places, from the newest
-		if at := (newest + i) % ticketKeys; made[at] != 0 {
+		if at := (newest + ticketKeys - i) % ticketKeys; made[at] != 0 {
 			keys = append(keys, [32]byte(mac(b[at*ticketSize:][8:40], bound...)))
 		}
 	}
