@@ -24,7 +24,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 # faults at every start).
 TAGS    = nethttpomithttp2
 LDFLAGS = -s -w -X main.version=$(VERSION) -X main.libexecDir=$(LIBEXECDIR)
-GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
+# The same bytes from any folder, with git or without.
+GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '$(LDFLAGS)'
 
 all: build
 
@@ -76,14 +77,34 @@ cross:
 		done; \
 	done
 
+# The packages' tests on other machines' processors, below qemu-user: GOARCH:variant of
+# qemu. mips is the big-endian one. An architecture without its qemu is skipped by name.
+CROSS_TESTS    ?= mips:mips mipsle:mipsel arm:arm arm64:aarch64
+CROSS_PACKAGES ?= store store/object dav
+
+test-cross: $(foreach t,$(CROSS_TESTS),test-cross-$(firstword $(subst :, ,$(t))))
+
+$(foreach t,$(CROSS_TESTS),test-cross-$(firstword $(subst :, ,$(t)))): test-cross-%:
+	@qemu=qemu-$(lastword $(subst :, ,$(filter $*:%,$(CROSS_TESTS)))); \
+	runner=$$(command -v $$qemu-static || command -v $$qemu) || { echo "SKIPPED: no $$qemu, the tests do not run on $*"; exit 0; }; \
+	mkdir -p build/cross && for package in $(CROSS_PACKAGES); do \
+		program=$$PWD/build/cross/$$(echo $$package | tr / -)-$*.test; \
+		GOOS=linux GOARCH=$* GOARM=5 GOMIPS=softfloat CGO_ENABLED=0 $(GO) test -c -vet=off -ldflags '-s -w' -o $$program ./$$package || exit 1; \
+		echo "$* $$package"; \
+		(cd $$package && INETDAV_TEST_RUNNER=$$runner $$runner $$program -test.short -test.timeout 15m) || exit 1; \
+		rm -f $$program; \
+	done
+
 # Puts the program's place into a unit or example.
 SUBST = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g'
 
+# Programs are replaced by rename: a connection that comes meanwhile gets the old
+# one or the new one.
 install: $(PROGRAM)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERS)' '$(DESTDIR)$(TMPFILES)' '$(DESTDIR)$(EXAMPLEDIR)'
-	install -m 755 '$(PROGRAM)' '$(DESTDIR)$(BINDIR)/inetdav'
-	for beside in $(BESIDE); do \
-		install -m 755 '$(dir $(PROGRAM))'$${beside%%:*} '$(DESTDIR)$(LIBEXECDIR)/' || exit 1; \
+	for program in '$(PROGRAM):$(BINDIR)/inetdav' $(foreach b,$(BESIDE),'$(dir $(PROGRAM))$(firstword $(subst :, ,$(b))):$(LIBEXECDIR)/$(firstword $(subst :, ,$(b)))'); do \
+		to='$(DESTDIR)'"$${program#*:}"; \
+		install -m 755 "$${program%%:*}" "$$to.new" && mv -f "$$to.new" "$$to" || exit 1; \
 	done
 	for n in 1 5 8; do for page in doc/*.$$n; do \
 		[ -f "$$page" ] || continue; \
@@ -99,7 +120,47 @@ install: $(PROGRAM)
 		$(SUBST) units/$$example >'$(DESTDIR)$(EXAMPLEDIR)'/$$example && chmod 644 '$(DESTDIR)$(EXAMPLEDIR)'/$$example || exit 1; \
 	done
 
+# Packages and tarballs are the same bytes wherever and whenever they are built from
+# the same source, version and SOURCE_DATE_EPOCH.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+DEB_ARCH    ?= $(shell dpkg --print-architecture 2>/dev/null)
+DEB_TARGET   = $(or $(filter-out :%,$(subst $(DEB_ARCH):,,$(filter $(DEB_ARCH):%, \
+	amd64:linux/amd64 arm64:linux/arm64 i386:linux/386 armhf:linux/arm/7 armel:linux/arm/5 \
+	riscv64:linux/riscv64 mipsel:linux/mipsle/softfloat mips:linux/mips/softfloat))),$(error no Debian architecture $(DEB_ARCH)))
+# A version has to begin with a digit; without a tag it sorts before the first one.
+DEB_VERSION ?= $(shell v=$$(echo '$(VERSION)' | sed 's/^v//; s/-/+/g'); \
+	case $$v in ([0-9]*.*) echo "$$v";; (*) echo "0.0~git.$$v";; esac)
+# Where tarballs are wanted: routers and small boxes.
+DIST_TARGETS ?= $(filter linux/%,$(TARGETS))
+
+# Builds for target $(1) (as in TARGETS) below build/stage/$(2), to be installed with
+# the variables $(3), and installs.
+define stage
+	os=$(word 1,$(subst /, ,$(1))) arch=$(word 2,$(subst /, ,$(1))) variant=$(word 3,$(subst /, ,$(1))); \
+	rm -rf 'build/stage/$(2)'; mkdir -p 'build/stage/$(2)'; umask 022; \
+	GOOS=$$os GOARCH=$$arch GOARM=$$(case $$arch in arm) echo $$variant;; esac) GOMIPS=$$(case $$arch in mips*) echo $$variant;; esac) \
+		$(MAKE) build 'VERSION=$(VERSION)' 'PROGRAM=build/stage/$(2)/programs/inetdav' $(3) && \
+	$(MAKE) install 'VERSION=$(VERSION)' 'PROGRAM=build/stage/$(2)/programs/inetdav' 'DESTDIR=build/stage/$(2)/root' $(3)
+endef
+
+deb:
+	@command -v dpkg-deb >/dev/null || { echo 'make deb needs dpkg-deb'; exit 1; }
+	$(call stage,$(DEB_TARGET),deb-$(DEB_ARCH),PREFIX=/usr LIBEXECDIR=/usr/libexec/inetdav)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) units/debian/build build/stage/deb-$(DEB_ARCH)/root build '$(DEB_VERSION)' '$(DEB_ARCH)'
+
+# A tarball for each target, to be unpacked in /, and their checksums.
+dist: $(addprefix dist-,$(subst /,-,$(DIST_TARGETS)))
+	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
+
+$(addprefix dist-,$(subst /,-,$(TARGETS))): dist-%:
+	$(call stage,$(subst -,/,$*),$@,PREFIX=/usr)
+	mkdir -p build/dist 'build/stage/$@/root/usr/share/doc/inetdav'
+	install -m 644 LICENSE README.md NEWS.md 'build/stage/$@/root/usr/share/doc/inetdav/'
+	name=inetdav-$(VERSION)-$*.tar; \
+	LC_ALL=C tar --sort=name --mtime='@$(SOURCE_DATE_EPOCH)' --owner=0 --group=0 --numeric-owner --mode=u+rwX,go=u-w --format=ustar \
+		-C 'build/stage/$@/root' -cf "build/dist/$$name" usr && gzip -9nf "build/dist/$$name"
+
 clean:
 	rm -rf $(PROGRAM) build $(foreach beside,$(BESIDE),$(dir $(PROGRAM))$(firstword $(subst :, ,$(beside))))
 
-.PHONY: all build run test check bench cross install clean
+.PHONY: all build run test check bench cross test-cross install deb dist clean

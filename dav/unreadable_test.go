@@ -42,7 +42,11 @@ func unprivileged(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.v")
+	args := []string{binary, "-test.run=^" + t.Name() + "$", "-test.v"}
+	if runner := os.Getenv("INETDAV_TEST_RUNNER"); runner != "" { // qemu of `make test-cross`
+		args = append([]string{runner}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Env = "/", append(os.Environ(), "TMPDIR="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()

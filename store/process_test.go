@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +24,10 @@ import (
 
 // roleVariable makes the test binary play another process.
 const roleVariable = "INETDAV_STORE_ROLE"
+
+// runnerVariable names the program below which this one runs where the machine
+// has another processor (qemu of `make test-cross`).
+const runnerVariable = "INETDAV_TEST_RUNNER"
 
 func TestMain(m *testing.M) {
 	role := os.Getenv(roleVariable)
@@ -43,7 +48,15 @@ func TestMain(m *testing.M) {
 
 // process prepares another process that plays a role on the fixture's folder.
 func (fx *fixture) process(role string, wrapper ...string) *exec.Cmd {
-	args := append(wrapper, os.Args[0], fx.opts.Folder)
+	return fx.programProcess(os.Args[0], role, wrapper...)
+}
+
+func (fx *fixture) programProcess(program, role string, wrapper ...string) *exec.Cmd {
+	args := slices.Clone(wrapper)
+	if runner := os.Getenv(runnerVariable); runner != "" {
+		args = append(args, runner)
+	}
+	args = append(args, program, fx.opts.Folder)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	cmd.Stderr = os.Stderr
@@ -348,8 +361,8 @@ func TestReadOnly(t *testing.T) {
 				b, err := os.ReadFile(os.Args[0])
 				fx.must(err)
 				fx.must(os.WriteFile(binary, b, 0o755))
-				cmd := fx.process("read")
-				cmd.Path, cmd.Dir = binary, "/"
+				cmd := fx.programProcess(binary, "read")
+				cmd.Dir = "/"
 				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 				cmd.Stderr = nil
 				out, err := cmd.Output()
