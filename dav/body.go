@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"inetdav/dav/davxml"
 )
@@ -52,6 +54,30 @@ func (q *request) readAll(limit int64) ([]byte, error) {
 		return nil, bodyError(err)
 	}
 	return b.Bytes(), nil
+}
+
+// readText reads the whole body of a calendar or of cards, at most limit bytes,
+// as UTF-8: also one that its media type declares to be ISO-8859-1 (RFC 5545,
+// 3.1.4), as old programs send. Undeclared bytes are never guessed at.
+func (q *request) readText(limit int64) ([]byte, error) {
+	b, err := q.readAll(limit)
+	if err != nil {
+		return nil, err
+	}
+	_, params, _ := mime.ParseMediaType(q.r.Header.Get("Content-Type"))
+	switch strings.ToLower(params["charset"]) {
+	case "iso-8859-1", "iso8859-1", "latin1":
+	default:
+		return b, nil
+	}
+	text := make([]byte, 0, len(b)+len(b)/8)
+	for _, c := range b {
+		text = utf8.AppendRune(text, rune(c))
+	}
+	if int64(len(text)) > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	return text, nil
 }
 
 // bodyError turns a failure to receive into what the client did wrong.

@@ -175,14 +175,14 @@ func (q *request) serve() error {
 	if m == nil {
 		return refuse(http.StatusNotImplemented, "unknown method") // RFC 9110, 9.1
 	}
-	if m.name == http.MethodOptions { // no login: RFC 4918, 10.1 asks it of every resource
-		return q.options()
-	}
 	user, err := h.auth.Authenticate(q.r)
 	if err != nil {
 		return authError(err)
 	}
 	q.user = user
+	if m.name == http.MethodOptions { // a login may be wrong, but needs not be: RFC 4918, 10.1
+		return q.options()
+	}
 	if err := q.welcome(); err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ type method struct {
 // methods is the table of methods (RFC 4918, 9; RFC 4791, 5.3.1; RFC 3253, 3.6).
 func methods() []method {
 	return []method{
-		{name: "OPTIONS", on: kAny | kNone}, // answered before the login
+		{name: "OPTIONS", on: kAny | kNone}, // answered without rights
 		{name: "GET", on: kAny, needs: mayRead, read: (*request).get},
 		{name: "HEAD", on: kAny, needs: mayRead, read: (*request).get},
 		{name: "PUT", on: kObject | kTagged | kNone, needs: mayWrite, prepare: (*request).put},

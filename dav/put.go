@@ -125,7 +125,7 @@ func (q *request) receiveObject(in store.Resource) (*newObject, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := q.readAll(q.h.maxObject)
+	b, err := q.readText(q.h.maxObject)
 	if err != nil {
 		var e *http.MaxBytesError
 		if errors.As(err, &e) {
@@ -387,7 +387,7 @@ func (q *request) putCollection(asked *kind) (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := q.readAll(q.h.maxBody)
+	b, err := q.readText(q.h.maxBody)
 	if err != nil {
 		return nil, err
 	}
