@@ -294,6 +294,9 @@ access to * by dn.exact=cn=reader,dc=test read
 		{with("--auth-ldap-security=starttls", "--auth-ldap-ssl-ca-file="+other), "alice", "secret", "later"},
 		{with("--auth-ldap-uri=ldaps://" + secure), "alice", "secret", "later"},
 		{with("--auth-ldap-uri=ldaps://"+secure, "--auth-ldap-ssl-verify-mode=NONE"), "alice", "secret", "yes alice"},
+		{with("--auth-ldap-uri=ldaps://"+secure, "--auth-ldap-ssl-verify-mode=OPTIONAL"), "alice", "secret", "later"},
+		{with("--auth-ldap-uri=ldaps://"+secure, "--auth-ldap-ssl-verify-mode=OPTIONAL", "--auth-ldap-ssl-ca-file="+cert), "alice", "secret", "yes alice"},
+		{with("--auth-ldap-security=STARTTLS"), "alice", "secret", "later"},
 	})
 }
 
@@ -376,6 +379,10 @@ service anvil {
 		{[]string{"--auth-imap-host=" + secure, "--auth-imap-security=tls"}, "alice", "wrong", "no"},
 		{[]string{"--auth-imap-host=" + plain, "--auth-imap-security=starttls"}, "alice", "secret", "yes alice"},
 		{[]string{"--auth-imap-host=" + plain, "--auth-imap-security=tls"}, "alice", "secret", "later"},
+		// In any case of letters, the password is not sent in the clear.
+		{[]string{"--auth-imap-host=" + plain, "--auth-imap-security=TLS"}, "alice", "secret", "later"},
+		{[]string{"--auth-imap-host=" + plain, "--auth-imap-security=StartTLS"}, "alice", "secret", "yes alice"},
+		{[]string{"--auth-imap-host=" + secure, "--auth-imap-security=TLS"}, "alice", "secret", "yes alice"},
 		{[]string{"--auth-imap-host=127.0.0.1:1", "--auth-imap-security=none"}, "alice", "secret", "later"},
 	})
 }

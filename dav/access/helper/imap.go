@@ -18,7 +18,7 @@ import (
 
 // imapLogin logs in to an IMAP server, and out again.
 func imapLogin(ctx context.Context, c *config.Config, q question.Question) (a question.Answer, err error) {
-	security := c.String("auth", "imap_security")
+	security := strings.ToLower(c.String("auth", "imap_security")) // in any case, as Radicale takes it
 	host, port, err := net.SplitHostPort(c.String("auth", "imap_host"))
 	if err != nil {
 		host, port = strings.Trim(c.String("auth", "imap_host"), "[]"), ""
@@ -45,8 +45,10 @@ func imapLogin(ctx context.Context, c *config.Config, q question.Question) (a qu
 		if client, err = imapclient.NewStartTLS(conn, &imapclient.Options{TLSConfig: settings}); err != nil {
 			return a, fmt.Errorf("imap: %w", err)
 		}
-	default:
+	case "none":
 		client = imapclient.New(conn, nil)
+	default:
+		return a, fmt.Errorf("[auth] imap_security: %q is none of none, tls and starttls", security)
 	}
 	if err := client.WaitGreeting(); err != nil {
 		return a, fmt.Errorf("imap: %w", err)

@@ -131,8 +131,8 @@ func ldapDial(ctx context.Context, c *config.Config) (*ldap.Conn, error) {
 	security := c.String("auth", "ldap_security")
 	settings := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
 	switch mode := c.String("auth", "ldap_ssl_verify_mode"); strings.ToUpper(mode) {
-	case "REQUIRED":
-	case "NONE", "OPTIONAL": // a certificate that is sent is looked at by REQUIRED alone
+	case "REQUIRED", "OPTIONAL": // which are one to a client: a server always shows a certificate
+	case "NONE":
 		settings.InsecureSkipVerify = true
 	default:
 		return nil, fmt.Errorf("ldap_ssl_verify_mode: %q is none of NONE, OPTIONAL and REQUIRED", mode)
