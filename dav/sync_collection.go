@@ -80,7 +80,7 @@ type syncer struct {
 // full reports whether one more response would be more than the client wants;
 // the answer then ends with what is there (RFC 6578, 3.6).
 func (s *syncer) full() bool {
-	if s.limit > 0 && s.written == s.limit {
+	if s.limit > 0 && s.written >= s.limit {
 		s.cut = true
 	}
 	return s.cut
@@ -91,8 +91,11 @@ func (s *syncer) full() bool {
 func (s *syncer) changes(c *store.Collection, changes iter.Seq[*store.Change]) (token string, err error) {
 	token = c.SyncToken()
 	last := ""
+	// What is gone since a token of Radicale's has no token that a client could go
+	// on from: the answer is then as much longer than the limit as it takes to have one.
+	pending := false
 	for ch := range changes {
-		if s.limit > 0 && ch.Token() != "" && s.full() {
+		if s.limit > 0 && ch.Token() != "" && !pending && s.full() {
 			// nothing of this collection was written: the token before the
 			// first change is not known here, so the caller keeps its own
 			return last, nil
@@ -100,7 +103,7 @@ func (s *syncer) changes(c *store.Collection, changes iter.Seq[*store.Change]) (
 		if err := s.change(c, ch); err != nil {
 			return "", err
 		}
-		if s.limit > 0 && ch.Token() != "" {
+		if pending = ch.Token() == ""; s.limit > 0 && !pending {
 			last = ch.Token()
 		}
 	}

@@ -170,3 +170,77 @@ func syncModel(t *testing.T, r *rand.Rand) {
 		}
 	}
 }
+
+// RFC 6578, 3.6: who comes with a token of Radicale's, and wants little at once,
+// is told all that is gone, and comes to an end.
+func TestSyncRadicaleLimit(t *testing.T) {
+	for _, limit := range []int{1, 2, 3, 4, 5, 9} {
+		url, folder := testServer(t)
+		do := func(method, path, body string, want int) []byte {
+			t.Helper()
+			req, err := http.NewRequest(method, url+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.SetBasicAuth("bernard", "secret")
+			resp, got := roundTrip(t, method+" "+path, req)
+			if resp.StatusCode != want {
+				t.Fatalf("%s %s: %d\n%s", method, path, resp.StatusCode, got)
+			}
+			return got
+		}
+		const work = "/bernard/work/"
+		do("MKCALENDAR", work, "", 201)
+		for _, name := range []string{"a", "b", "c"} {
+			do("PUT", work+name+".ics", fmt.Sprintf("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VEVENT\r\nUID:%s\r\nDTSTAMP:20260101T000000Z\r\n"+
+				"DTSTART:20260101T100000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", name), 201)
+		}
+		// a pickle of {"gone0.ics": "0", ...}
+		pickle := "\x80\x02}("
+		for i := range 4 {
+			pickle += fmt.Sprintf("X\x09\x00\x00\x00gone%d.icsX\x01\x00\x00\x00%d", i, i)
+		}
+		cache := filepath.Join(folder, "collection-root", work, ".Radicale.cache", "sync-token")
+		if err := os.MkdirAll(cache, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		digest := strings.Repeat("ab", 32)
+		if err := os.WriteFile(filepath.Join(cache, digest), []byte(pickle+"u."), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		token, more, told := "http://radicale.org/ns/sync/"+digest, true, map[string]int{}
+		for rounds := 0; more; rounds++ {
+			if rounds == 8 {
+				t.Fatalf("limit %d: no end", limit)
+			}
+			root, err := davxml.Parse(do("REPORT", work, fmt.Sprintf(`<sync-collection xmlns="DAV:"><sync-token>%s</sync-token><sync-level>1</sync-level>`+
+				`<limit><nresults>%d</nresults></limit><prop><getetag/></prop></sync-collection>`, token, limit), 207))
+			if err != nil {
+				t.Fatal(err)
+			}
+			more, token = false, root.Child(nSyncToken).Text()
+			for e := range root.Elements() {
+				if e.Name != nResponse {
+					continue
+				}
+				href, status := e.Child(nHref).Text(), statusOf(e)
+				more = more || status == 507
+				if status != 507 {
+					told[href] = status
+				}
+			}
+			if token == "" {
+				t.Fatalf("limit %d: no token", limit)
+			}
+		}
+		gone := 0
+		for _, status := range told {
+			if status == 404 {
+				gone++
+			}
+		}
+		if len(told) != 7 || gone != 4 {
+			t.Errorf("limit %d: %v", limit, told)
+		}
+	}
+}
