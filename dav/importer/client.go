@@ -198,6 +198,15 @@ func (c *client) once(req *http.Request) (*http.Response, error) {
 
 func (c *client) mayKnow(u *url.URL) bool { return c.hosts[strings.ToLower(u.Hostname())] }
 
+// trust lets a host have the password, if it is in the domain by which it was
+// found: anybody may have answered the question to the DNS (RFC 6764, 8).
+func (c *client) trust(host, domain string) {
+	host, domain = strings.ToLower(host), strings.ToLower(domain)
+	if host == domain || strings.HasSuffix(host, "."+domain) {
+		c.hosts[host] = true
+	}
+}
+
 func (c *client) unauthorized(u *url.URL) error {
 	switch {
 	case c.login == "":

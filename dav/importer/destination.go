@@ -245,6 +245,9 @@ func check(kind store.Kind, data []byte, limit int64) error {
 
 // writeReject keeps an object that could not be stored.
 func writeReject(folder, path string, data []byte) error {
+	if !filepath.IsLocal(path) {
+		return fmt.Errorf("%q would lead out of %s", path, folder)
+	}
 	file := filepath.Join(folder, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 		return err

@@ -23,7 +23,16 @@ func (j *job) export(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
+	user := func(path string) string { owner, _, _ := strings.Cut(path, "/"); return owner }
+	several := slices.ContainsFunc(j.from, func(path string) bool { return user(path) != user(j.from[0]) })
 	for _, from := range j.from {
+		folder := folder
+		if several { // whose collections may have the same names
+			folder = filepath.Join(folder, fileName(user(from)))
+			if err := os.MkdirAll(folder, 0o777); err != nil {
+				return err
+			}
+		}
 		var paths []string
 		c, err := j.store.Collection(j.ctx, from)
 		if err != nil {
@@ -186,36 +195,36 @@ func (e *exporting) toFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
-	var written []string
+	written := map[string]bool{}
 	err := e.each(func(name string, data []byte) error {
 		file := fileName(name)
 		if kindOfFile(file) == store.None {
 			file += e.suffix
 		}
-		if slices.Contains([]string{"displayname", "color"}, file) {
-			return leftOut{errors.New("its name is taken")}
+		if written[file] {
+			return leftOut{fmt.Errorf("another object is in the file %q", file)}
 		}
-		written = append(written, file)
+		written[file] = true
 		return writeWhole(filepath.Join(folder, file), func(w *bufio.Writer) error { _, err := w.Write(data); return err })
 	})
 	if err != nil {
 		return err
 	}
-	if !isDescribed(folder) {
-		return nil // what is there is not ours
+	// What stands there is not ours, or an older form of what was left out.
+	if !isDescribed(folder) || e.left > 0 {
+		return nil
 	}
 	return removeOthers(folder, written, e.suffix)
 }
 
 // removeOthers removes what an earlier export wrote and is no more.
-func removeOthers(folder string, written []string, suffix string) error {
+func removeOthers(folder string, written map[string]bool, suffix string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
-	slices.Sort(written)
 	for _, entry := range entries {
-		if _, ok := slices.BinarySearch(written, entry.Name()); ok || !strings.HasSuffix(entry.Name(), suffix) || !entry.Type().IsRegular() {
+		if written[entry.Name()] || !strings.HasSuffix(entry.Name(), suffix) || !entry.Type().IsRegular() {
 			continue
 		}
 		if err := os.Remove(filepath.Join(folder, entry.Name())); err != nil {

@@ -334,6 +334,26 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// RFC 6764, 8: whom the DNS names gets no password, unless it is in the domain.
+func TestTrust(t *testing.T) {
+	for _, test := range []struct {
+		host, domain string
+		want         bool
+	}{
+		{"example.org", "example.org", true},
+		{"DAV.example.org", "Example.org", true},
+		{"dav.example.com", "example.org", false},
+		{"notexample.org", "example.org", false},
+		{"example.org", "dav.example.org", false},
+	} {
+		c := newClient("bob", "x", nil, 0)
+		c.trust(test.host, test.domain)
+		if got := c.mayKnow(&url.URL{Host: test.host + ":443"}); got != test.want {
+			t.Errorf("%s, found by %s: %v", test.host, test.domain, got)
+		}
+	}
+}
+
 // RFC 7616, 3.9.1.
 func TestDigest(t *testing.T) {
 	for _, algorithm := range []string{"MD5", "SHA-256", "MD5-sess", "SHA-512-256"} {

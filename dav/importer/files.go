@@ -183,6 +183,9 @@ func (j *job) importCollection(target string, kind store.Kind, source string, fi
 	if d != nil {
 		for i := range d.Objects {
 			o := &d.Objects[i]
+			if store.CheckName(o.Name) != nil {
+				continue // it would lead elsewhere; somebody else may have written it
+			}
 			byName[o.Name] = o
 			if o.UID != "" {
 				byUID[o.UID] = o

@@ -120,6 +120,96 @@ func TestRoundTrip(t *testing.T) {
 	want(t, exitRefused, []string{`"alice/work/broken.ics": `, "3 objects, 1 left out"}, folder, "--export", "--from=alice/work", out)
 }
 
+// What an export writes is all there: users do not overwrite each other, nor
+// objects; and what could not be read this time stays as it was written.
+func TestExportKeeps(t *testing.T) {
+	folder, files := t.TempDir(), t.TempDir()
+	file := filepath.Join(files, "cal.ics")
+	for _, user := range []string{"alice", "bob"} {
+		if err := os.WriteFile(file, []byte(event(user, user)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want(t, exitDone, nil, folder, "--to="+user, "--", file)
+	}
+	out, back := t.TempDir(), t.TempDir()
+	want(t, exitDone, nil, folder, "--export", "--from=alice", "--from=bob/cal", out)
+	for _, user := range []string{"alice", "bob"} {
+		want(t, exitDone, nil, back, "--to="+user, filepath.Join(out, user))
+		if got := objects(t, back, user+"/cal"); len(got) != 1 || !strings.Contains(got[user+".ics"], "UID:"+user) {
+			t.Errorf("%s: %q", user, got)
+		}
+	}
+
+	root := filepath.Join(folder, "collection-root", "alice", "cal")
+	write := func(name, data string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(root, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("alice", event("other", "other"))
+	out = t.TempDir()
+	want(t, exitRefused, []string{`another object is in the file "alice.ics"`, "1 objects, 1 left out"}, folder, "--export", "--from=alice/cal", "--objects", out)
+	if err := os.Rename(filepath.Join(root, "alice"), filepath.Join(root, "other.ics")); err != nil {
+		t.Fatal(err)
+	}
+	want(t, exitDone, []string{"2 objects"}, folder, "--export", "--from=alice/cal", "--objects", out)
+	const limit = "--server-max-resource-size=1000"
+	write("other.ics", event("other", strings.Repeat("x", 1000)))
+	want(t, exitRefused, []string{"1 objects, 1 left out"}, folder, "--export", "--from=alice/cal", "--objects", limit, out)
+	if b, err := os.ReadFile(filepath.Join(out, "cal", "other.ics")); err != nil || string(b) != event("other", "other") {
+		t.Errorf("the older form of what was left out: %q, %v", b, err)
+	}
+	if err := os.Remove(filepath.Join(root, "other.ics")); err != nil {
+		t.Fatal(err)
+	}
+	want(t, exitDone, []string{"1 objects"}, folder, "--export", "--from=alice/cal", "--objects", out)
+	if _, err := os.Stat(filepath.Join(out, "cal", "other.ics")); err == nil {
+		t.Error("what is gone is still in the export")
+	}
+}
+
+// A description that somebody else wrote does not lead out of the collection,
+// nor out of the folder of what is refused.
+func TestForeignNames(t *testing.T) {
+	files, folder, outside := t.TempDir(), t.TempDir(), t.TempDir()
+	put := func(name, data string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(files, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("bob.ics", event("b", "b"))
+	want(t, exitDone, nil, folder, "--to=bob/cal", filepath.Join(files, "bob.ics"))
+	rejects := filepath.Join(outside, "a", "rejects")
+	for _, name := range []string{"../../bob/cal/in.ics", "../../../out.ics", "../../../../out.ics", "sub/in.ics", ".hidden.ics"} {
+		put("cal.ics", event("a", "x"))
+		put("cal.json", `{"format":"inetdav export 1","properties":{"tag":"VCALENDAR"},"objects":[{"uid":"a","name":"`+name+`"}]}`)
+		want(t, exitDone, nil, folder, "--to=alice", "--rejects="+rejects, filepath.Join(files, "cal.ics"))
+		if got := objects(t, folder, "alice/cal"); len(got) != 1 || got["a.ics"] == "" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := objects(t, folder, "bob/cal"); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	if err := writeReject(rejects, "alice/cal/../../../out.ics", nil); err == nil {
+		t.Error("written outside of the folder")
+	}
+	if entries, _ := os.ReadDir(outside); len(entries) != 0 {
+		t.Errorf("%v", entries)
+	}
+}
+
+// How users log in, and what groups they have, does not matter to an import.
+func TestImportWithoutGroups(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cal.ics")
+	if err := os.WriteFile(file, []byte(event("a", "x")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want(t, exitDone, []string{"1 new"}, t.TempDir(), "--to=alice", "--auth-type=ldap", "--group-type=from_auth", file)
+}
+
 // Files of other programs.
 func TestFiles(t *testing.T) {
 	files := t.TempDir()

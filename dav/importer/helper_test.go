@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func importing(t *testing.T, ctx context.Context, folder string, args ...string)
 		t.Fatal(err)
 	}
 	defer null.Close()
-	code = run(ctx, append([]string{}, append(args, "--config=", "--storage-filesystem-folder="+folder)...), null, &b, &b)
+	code = run(ctx, slices.Insert(slices.Clone(args), 1, "--config=", "--storage-filesystem-folder="+folder), null, &b, &b)
 	return b.String(), code
 }
 
@@ -209,7 +210,7 @@ type source struct {
 	base, login, password string
 	calendar, cards       string // paths of a collection each, made by the test or there
 	start                 string // path of the URL to import from
-	noProps, calendarOnly bool
+	noProps               bool
 }
 
 // fill stores n events and n cards.

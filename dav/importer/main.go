@@ -146,13 +146,17 @@ func run(ctx context.Context, args []string, stdin *os.File, out io.Writer, errs
 	}
 	// The folder is ours to write; who may read and write what is no question
 	// for its administrator. A hook for each object would take its time.
-	c, rest, warnings, err := config.Load(append(slices.Clone(args), "--auth-type=none", "--rights-type=owner_only",
+	var behind []string // "--": sources, whatever they look like
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, behind = args[:i], args[i+1:]
+	}
+	c, rest, warnings, err := config.Load(append(slices.Clone(args), "--auth-type=none", "--group-type=none", "--rights-type=owner_only",
 		"--storage-hook=", "--server-script-name="), os.Getenv)
 	if err != nil {
 		return misused("%v", err)
 	}
 	j := &job{ctx: ctx, out: out, maxSize: c.Int("server", "max_resource_size")}
-	sources, err := j.parse(rest, exporting)
+	sources, err := j.parse(rest, behind, exporting)
 	if err != nil {
 		return misused("%v", err)
 	}
@@ -195,8 +199,8 @@ func run(ctx context.Context, args []string, stdin *os.File, out io.Writer, errs
 }
 
 // parse reads the options that are ours, before, between and behind the
-// sources.
-func (j *job) parse(args []string, exporting bool) (sources []string, err error) {
+// sources; behind are more of these.
+func (j *job) parse(args, behind []string, exporting bool) (sources []string, err error) {
 	f := flag.NewFlagSet("", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.BoolVar(&j.quiet, "quiet", false, "")
@@ -225,6 +229,7 @@ func (j *job) parse(args []string, exporting bool) (sources []string, err error)
 			sources, args = append(sources, args[0]), args[1:]
 		}
 	}
+	sources = append(sources, behind...)
 	paths := []string(j.from)
 	if !exporting {
 		paths = []string{j.to}

@@ -85,10 +85,7 @@ func (r *remote) at(p string) *url.URL {
 // 6764, RFC 5397).
 func (r *remote) discover(source string) ([]found, error) {
 	var tried []error
-	starts, err := r.starts(source)
-	if err != nil {
-		return nil, err
-	}
+	starts, domain := r.starts(source)
 	var all []found
 	for i, start := range starts {
 		u, err := url.Parse(start)
@@ -98,7 +95,7 @@ func (r *remote) discover(source string) ([]found, error) {
 		if u.User != nil {
 			return nil, errors.New("a URL with a user in it: say --login NAME")
 		}
-		r.client.hosts[strings.ToLower(u.Hostname())] = true
+		r.client.trust(u.Hostname(), domain)
 		some, err := r.discoverAt(u)
 		if err != nil {
 			tried = append(tried, err)
@@ -121,18 +118,19 @@ func (r *remote) discover(source string) ([]found, error) {
 	return all, nil
 }
 
-// starts are the URLs where to look.
-func (r *remote) starts(source string) ([]string, error) {
+// starts are the URLs where to look, and the host or domain that they have been
+// found by.
+func (r *remote) starts(source string) (starts []string, domain string) {
 	if u, err := url.Parse(source); err == nil && u.Host != "" {
-		starts := []string{source}
+		starts = []string{source}
 		if u.Path == "" || u.Path == "/" {
 			for _, service := range [...]string{"caldav", "carddav"} {
 				starts = append(starts, u.Scheme+"://"+u.Host+"/.well-known/"+service)
 			}
 		}
-		return starts, nil
+		return starts, u.Hostname()
 	}
-	domain := source[strings.LastIndexByte(source, '@')+1:]
+	domain = source[strings.LastIndexByte(source, '@')+1:]
 	calendars, err := caldav.DiscoverContextURL(r.ctx, domain)
 	if err != nil {
 		calendars = "https://" + domain + "/.well-known/caldav"
@@ -141,7 +139,7 @@ func (r *remote) starts(source string) ([]string, error) {
 	if err != nil {
 		cards = "https://" + domain + "/.well-known/carddav"
 	}
-	return []string{calendars, cards}, nil
+	return []string{calendars, cards}, domain
 }
 
 func (r *remote) discoverAt(u *url.URL) ([]found, error) {
