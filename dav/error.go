@@ -68,7 +68,7 @@ func (q *request) fail(err error) {
 	if e.Status == 0 { // the client has gone, or the answer is cut short on purpose
 		panic(http.ErrAbortHandler)
 	}
-	if e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage {
+	if e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage || closed(err) {
 		q.h.logf(levelError, "%s %s: %v", q.r.Method, q.r.URL.Path, err)
 	} else {
 		q.h.logf(levelInfo, "%s %s: %v", q.r.Method, q.r.URL.Path, err)
@@ -194,10 +194,16 @@ func asError(err error) *Error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		// RFC 4331, 6 has no condition for a full disk; 507 is RFC 4918, 11.5.
 		return status(http.StatusInsufficientStorage)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case closed(err):
 		return status(http.StatusForbidden)
 	}
 	return status(http.StatusInternalServerError)
+}
+
+// closed reports whether the disk refuses the server what it needs. The client
+// is told 403, as by Radicale; only an administrator can do something about it.
+func closed(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 // gone reports whether the error is that something does not exist. What cannot

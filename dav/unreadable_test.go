@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -326,6 +327,28 @@ func TestMemberStatus(t *testing.T) {
 	} {
 		if got := memberStatus(fmt.Errorf("context: %w", test.err)); got != test.want {
 			t.Errorf("%v: %d, want %d", test.err, got, test.want)
+		}
+	}
+}
+
+// What the disk refuses is the administrator's business: the client's 403 is an
+// error in the log, that of a right is not.
+func TestRefusedByDisk(t *testing.T) {
+	for _, test := range []struct {
+		err         error
+		status, log int
+	}{
+		{&fs.PathError{Op: "open", Path: ".Radicale.lock", Err: syscall.EACCES}, 403, levelError},
+		{syscall.EROFS, 403, levelError},
+		{syscall.ENOSPC, 507, levelError},
+		{refuse(403, "no right"), 403, levelInfo},
+		{store.ErrName, 403, levelInfo},
+	} {
+		w, level := httptest.NewRecorder(), -1
+		h := &handler{logf: func(l int, _ string, _ ...any) { level = l }}
+		(&request{h: h, w: w, r: httptest.NewRequest("PUT", "/u/c/o.ics", nil)}).fail(test.err)
+		if w.Code != test.status || level != test.log {
+			t.Errorf("%v: %d, logged at level %d; want %d, %d", test.err, w.Code, level, test.status, test.log)
 		}
 	}
 }
