@@ -38,14 +38,17 @@ func checkConfig(args []string) int {
 		logs.Logf(levelInfo, "%s", d)
 	}
 	_, auth, _, err := open(c, logs, func(o store.Options) (*store.Store, error) {
-		for _, dir := range [...]string{o.Folder, filepath.Join(o.Folder, "collection-root")} {
-			err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
-			if err != nil && (dir == o.Folder || !errors.Is(err, fs.ErrNotExist)) {
-				return nil, fmt.Errorf("[storage] filesystem_folder: %s: %w", dir, err)
-			}
+		if os.Geteuid() == 0 && asOwner(o.Folder) != nil {
+			logs.Logf(levelWarning, "checked as root, for whom all is open: run it as the user to whom %s belongs", o.Folder)
 		}
-		return nil, nil
+		return nil, checkFolders(o)
 	})
+	if err == nil {
+		err = checkLog(c.String("inetdav", "log"))
+	}
+	if err == nil {
+		err = auth.CheckUsers()
+	}
 	if err == nil {
 		_, err = loadProxies(c)
 	}
@@ -57,6 +60,52 @@ func checkConfig(args []string) int {
 	}
 	fmt.Println("\n# the configuration can be served")
 	return exitDone
+}
+
+// checkFolders says what of the storage folder this user cannot use as a server
+// has to. What is missing is made when it is needed, but not the folder.
+func checkFolders(o store.Options) error {
+	const all = unix.R_OK | unix.W_OK | unix.X_OK
+	for _, need := range [...]struct {
+		option, path string
+		mode         uint32
+		made         bool
+	}{
+		{"filesystem_folder", o.Folder, all, false},
+		{"filesystem_folder", filepath.Join(o.Folder, "collection-root"), all, true},
+		{"filesystem_folder", filepath.Join(o.Folder, ".Radicale.lock"), unix.R_OK, true},
+		{"filesystem_cache_folder", o.CacheFolder, all, true},
+	} {
+		err := usable(need.path, need.mode)
+		if need.path == "" || err == nil || need.made && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return fmt.Errorf("[storage] %s: %w", need.option, err)
+	}
+	return nil
+}
+
+// checkLog says why [inetdav] log cannot be opened where it is a file.
+func checkLog(where string) error {
+	switch where {
+	case "auto", "", "stderr", "syslog":
+		return nil
+	}
+	err := usable(where, unix.W_OK)
+	if errors.Is(err, fs.ErrNotExist) { // it is made
+		err = usable(filepath.Dir(where), unix.W_OK|unix.X_OK)
+	}
+	if err != nil {
+		return fmt.Errorf("[inetdav] log: %w", err)
+	}
+	return nil
+}
+
+func usable(path string, mode uint32) error {
+	if err := unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // differences tells of values with which a Radicale that reads them too would

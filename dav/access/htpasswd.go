@@ -122,6 +122,15 @@ func (u *users) parse(text string, logf func(int, string, ...any)) {
 	}
 }
 
+// unusable says why nobody can log in with an entry of unknown kind.
+func (u *users) unusable(e entry) string {
+	if is := detect(e.digest); is != unknown {
+		return fmt.Sprintf("%s: line %d: the entry is of kind %s, but [auth] htpasswd_encryption = %s allows no other (autodetect takes all)",
+			u.name, e.line, is, u.fixed)
+	}
+	return fmt.Sprintf("%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", u.name, e.line)
+}
+
 func (u *users) find(user string) (entry, bool) {
 	for i := range u.list {
 		if u.list[i].user == user {

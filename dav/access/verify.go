@@ -181,12 +181,7 @@ func (a *Authenticator) htpasswd(ctx context.Context, user, password string, e e
 		// As slow as a wrong password.
 		e = a.users.usual
 	case e.scheme == unknown:
-		if is := detect(e.digest); is != unknown {
-			a.logf(levelError, "%s: line %d: the entry is of kind %s, but [auth] htpasswd_encryption = %s allows no other (autodetect takes all)",
-				a.users.name, e.line, is, a.users.fixed)
-		} else {
-			a.logf(levelError, "%s: line %d: the hash is of no known kind, too expensive or damaged; nobody can log in with it", a.users.name, e.line)
-		}
+		a.logf(levelError, "%s", a.users.unusable(e))
 		e, right = a.users.usual, false
 	case e.scheme == plain:
 		return verify(e.scheme, e.digest, password), nil
@@ -281,6 +276,26 @@ func (a *Authenticator) asked(ctx context.Context, user, password, address strin
 		}
 	}
 	return v, ok, nil
+}
+
+// CheckUsers reads the users file, if there is one, and logs what of it lets
+// nobody in.
+func (a *Authenticator) CheckUsers() error {
+	if a.users == nil {
+		return nil
+	}
+	if err := a.users.refresh(a.logf); err != nil {
+		return err
+	}
+	for _, e := range a.users.list {
+		if e.scheme == unknown {
+			a.logf(levelWarning, "%s", a.users.unusable(e))
+		}
+	}
+	if len(a.users.list) == 0 {
+		a.logf(levelWarning, "%s: no users: nobody can log in", a.users.name)
+	}
+	return nil
 }
 
 // CheckHelper says why no helper can be asked, if one has to be.

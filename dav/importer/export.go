@@ -35,6 +35,9 @@ func (j *job) export(folder string) error {
 		}
 		var paths []string
 		c, err := j.store.Collection(j.ctx, from)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no %q in the storage folder", from)
+		}
 		if err != nil {
 			return err
 		}
