@@ -192,6 +192,39 @@ func TestGroupsFromAuth(t *testing.T) {
 	}
 }
 
+// What one authority has said does not count where another one is asked.
+func TestCachedAuthority(t *testing.T) {
+	yes, _ := helper(t, func(q question.Question) question.Answer {
+		return question.Answer{Verdict: question.Yes, User: q.User}
+	})
+	no, _ := helper(t, func(question.Question) question.Answer { return question.Answer{Verdict: question.No} })
+	dir := t.TempDir()
+	may := func(args ...string) bool {
+		a, _ := newAuthenticator(t, append(args, "--inetdav-state-folder="+dir, "--auth-cache-logins=True", "--auth-cache-successful-logins-expiry=3600")...)
+		_, err := a.Authenticate(login("alice", "secret"))
+		return err == nil
+	}
+	if !may("--auth-type=ldap", "--inetdav-auth-socket="+yes) {
+		t.Fatal("refused")
+	}
+	for _, other := range [][]string{
+		{"--auth-type=ldap", "--inetdav-auth-socket=" + no},
+		{"--auth-type=imap", "--inetdav-auth-socket=" + no},
+	} {
+		if may(other...) {
+			t.Errorf("%q: let in by another's word", other)
+		}
+	}
+	may("--auth-type=ldap", "--inetdav-auth-socket="+yes, "--auth-ldap-filter=(uid={0})")
+	os.Remove(yes) // only what is cached can be answered
+	if !may("--auth-type=ldap", "--inetdav-auth-socket="+yes) {
+		t.Error("nothing is cached")
+	}
+	if may("--auth-type=ldap", "--inetdav-auth-socket="+yes, "--auth-ldap-filter=(&(uid={0})(memberOf=x))") {
+		t.Error("let in by what another filter has found")
+	}
+}
+
 // A helper that says nothing whole lets nobody in, and is no wrong password.
 func TestHelperFails(t *testing.T) {
 	for name, answer := range map[string]question.Answer{

@@ -375,6 +375,22 @@ func TestThrottledLogin(t *testing.T) {
 			t.Errorf("%q: %v", other, err)
 		}
 	}
+	args = append(args, "--auth-remote-ip-source=X-Remote-Addr")
+	for _, test := range []struct {
+		fields []string
+		want   bool
+	}{{nil, true}, {[]string{"192.0.2.1"}, false}, {[]string{"192.0.2.2", "192.0.2.1"}, true}, {[]string{"192.0.2.1", "192.0.2.2"}, true}} {
+		a, err := NewAuthenticator(load(t, args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := login("alice", "secret")
+		r.RemoteAddr, r.Header["X-Remote-Addr"] = "127.0.0.1:1", test.fields
+		if _, err := a.Authenticate(r); (err == nil) != test.want {
+			t.Errorf("X-Remote-Addr %q: %v", test.fields, err)
+		}
+	}
+	args = args[:len(args)-1]
 	count("2001:db8::/64")
 	if err := from("[2001:db8::5]:1", "", "secret"); !errors.As(err, &busy) {
 		t.Errorf("another address of a throttled network: %v", err)

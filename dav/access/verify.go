@@ -84,7 +84,10 @@ func (a *Authenticator) address(r *http.Request) string {
 	}
 	ip, err := netip.ParseAddr(text)
 	if a.header != "" {
-		ip, err = netip.ParseAddr(r.Header.Get(a.header))
+		ip, err = netip.Addr{}, nil
+		if list := r.Header[a.header]; len(list) == 1 { // of two, one may be the client's own
+			ip, err = netip.ParseAddr(list[0])
+		}
 	} else if err != nil || ip.IsLoopback() {
 		ip, err = netip.Addr{}, nil
 		if list := r.Header["X-Forwarded-For"]; len(list) > 0 {
@@ -218,8 +221,9 @@ func (a *Authenticator) htpasswd(ctx context.Context, user, password string, e e
 // asked verifies a login by the helper.
 func (a *Authenticator) asked(ctx context.Context, user, password, address string) (v verified, ok bool, err error) {
 	// One entry for a login that was right and one for one that was wrong: which
-	// password it was, only a slow hash tells.
-	tag := func(t *logins, right string) []byte { return mac(t.key, a.kind, right, user) }
+	// password it was, only a slow hash tells. The key is of who was asked, too:
+	// services with one state folder may ask different ones, or others from now on.
+	tag := func(t *logins, right string) []byte { return mac(a.authority(t.key), right, user) }
 	var fileKey []byte
 	var right, wrong kept
 	var hasRight, hasWrong bool
@@ -231,7 +235,7 @@ func (a *Authenticator) asked(ctx context.Context, user, password, address strin
 		return err
 	})
 	secret := func() []byte { // shorter than what bcrypt looks at
-		return base64.RawStdEncoding.AppendEncode(nil, mac(fileKey, "password", a.kind, user, password))
+		return base64.RawStdEncoding.AppendEncode(nil, mac(fileKey, "password", user, password))
 	}
 	if hasRight && bcrypt.CompareHashAndPassword(right.hash, secret()) == nil {
 		names := strings.Split(strings.TrimSuffix(right.text, "\x00"), "\x00")
@@ -296,6 +300,11 @@ func (a *Authenticator) CheckUsers() error {
 		a.logf(levelWarning, "%s: no users: nobody can log in", a.users.name)
 	}
 	return nil
+}
+
+// authority is a key made of key and of all that says who is asked, and what.
+func (a *Authenticator) authority(key []byte) []byte {
+	return mac(key, append(a.config.Values("auth"), a.socket, a.config.String("inetdav", "checkpassword"))...)
 }
 
 // CheckHelper says why no helper can be asked, if one has to be.

@@ -89,6 +89,11 @@ func (c *Config) Write(w io.Writer) error {
 			}
 			value, from := c.at(o)
 			about := comment(from.String())
+			if unset := c.whenUnset(s.name, o.key); unset != "" && from.source == fromDefault {
+				b.WriteString("# " + o.key + " is not set: " + unset + "\n")
+				last = ""
+				continue
+			}
 			switch {
 			case o.instead == notDone && value != "none":
 				about += "; not done here"
@@ -112,6 +117,25 @@ func (c *Config) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// whenUnset says of an option that does otherwise where nobody has set it than
+// where somebody has set its default, what it does. Such a default must not be
+// written as a value: a file with it would not be the same configuration.
+func (c *Config) whenUnset(section, key string) string {
+	switch section + " " + key {
+	case "server validate_path_value":
+		return "names are not looked at; minimal, where a Radicale reads this"
+	case "inetdav stat_age":
+		return "the age grows with the collection"
+	case "inetdav idle_timeout":
+		return "150 for a peer on this machine, else 60"
+	case "inetdav header_timeout", "inetdav body_timeout", "inetdav write_timeout":
+		if c.Source("server", "timeout") != fromDefault {
+			return "[server] timeout holds"
+		}
+	}
+	return ""
 }
 
 // writeOption writes an option, below about unless that was said last.
@@ -154,4 +178,14 @@ func (c *Config) Sets(section string) bool {
 		}
 	}
 	return false
+}
+
+// Values gives the values of all options of a section, in the order of the table.
+func (c *Config) Values(section string) []string {
+	options := optionsOf(section)
+	values := make([]string, len(options))
+	for i := range options {
+		values[i], _ = c.at(&options[i])
+	}
+	return values
 }
