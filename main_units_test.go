@@ -80,12 +80,37 @@ func TestUnits(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	// in tenths; the network is what the second has to reach
-	for unit, threshold := range map[string]string{"radicale@.service": "10", "inetdav-auth@.service": "20"} {
-		cmd = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+threshold, filepath.Join(dir, unit))
+	examples := filepath.Join(dir, "../../../share/doc/inetdav/examples")
+	for _, test := range []struct {
+		unit, dropIn string
+		exposure     string // in tenths
+	}{
+		{"radicale@.service", "", "5"},
+		{"radicale@.service", "fast.conf", "26"},
+		{"radicale@.service", "auth.conf", "7"},
+		{"inetdav-auth@.service", "", "11"}, // the network is what it is for
+	} {
+		own := t.TempDir()
+		files := map[string]string{filepath.Join(dir, test.unit): test.unit}
+		if test.dropIn != "" {
+			files[filepath.Join(examples, test.dropIn)] = filepath.Join(test.unit+".d", test.dropIn)
+		}
+		for from, to := range files {
+			b, err := os.ReadFile(from)
+			if err == nil {
+				err = os.MkdirAll(filepath.Dir(filepath.Join(own, to)), 0o755)
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(own, to), b, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd = exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+test.exposure, filepath.Join(own, test.unit))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-			t.Errorf("%s: exposure: %v: %s", unit, err, lines[len(lines)-1])
+			t.Errorf("%s %s: exposure: %v: %s, want %s tenths", test.unit, test.dropIn, err, lines[len(lines)-1], test.exposure)
 		}
 	}
 }
