@@ -204,7 +204,7 @@ func TestCheckConfigCommand(t *testing.T) {
 		t.Errorf("made %q", left)
 	}
 	conf := filepath.Join(t.TempDir(), "config")
-	os.WriteFile(conf, []byte("[server]\nhosts = 0.0.0.0:5232\nmax_connections = 20\nfrob = 1\nvalidate_path_value = no-unicode\n"+
+	os.WriteFile(conf, []byte("[server]\nhosts = 0.0.0.0:5232\nmax_connections = 20\nfrob = 1\ntimeout = 20\nvalidate_path_value = no-unicode\n"+
 		"[web]\ntype = none\n[hook]\ntype = email\nsmtp_password = geheim\n[inetdav]\nlog = stderr\n"), 0o600)
 	args[1] = "--config=" + conf
 	out, errs, code = run(t, "", args...)
@@ -219,7 +219,8 @@ func TestCheckConfigCommand(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# files, named by --config on the command line: " + conf + "\n",
-		"# " + conf + ", line 2; no effect here, but ", "\nmax_connections = 20\n", "# smtp_password is not shown: " + conf + ", line 10\n",
+		"\n# idle_timeout is not set: 150 for a peer on this machine, else 60\n", "\n# body_timeout is not set: [server] timeout holds\n",
+		"# " + conf + ", line 2; no effect here, but ", "\nmax_connections = 20\n", "# smtp_password is not shown: " + conf + ", line 11\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in %q", want, out)
@@ -248,10 +249,11 @@ func TestCheckConfigCommand(t *testing.T) {
 
 func TestCheckConfigRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
-		"radicale_imap":           {"--auth-type=radicale_imap"},
-		"/nonexistent/r": {"--auth-type=none", "--rights-type=from_file", "--rights-file=/nonexistent/r"},
-		"/nonexistent/f": {"--auth-type=none", "--storage-filesystem-folder=/nonexistent/f"},
-		"script_name":    {"--auth-type=none", "--server-script-name=dav", "--storage-filesystem-folder=" + t.TempDir()},
+		"radicale_imap":       {"--auth-type=radicale_imap"},
+		"log: /nonexistent/l": {"--auth-type=none", "--storage-filesystem-folder=" + t.TempDir(), "--inetdav-log=/nonexistent/l/log"},
+		"/nonexistent/r":      {"--auth-type=none", "--rights-type=from_file", "--rights-file=/nonexistent/r"},
+		"/nonexistent/f":      {"--auth-type=none", "--storage-filesystem-folder=/nonexistent/f"},
+		"script_name":         {"--auth-type=none", "--server-script-name=dav", "--storage-filesystem-folder=" + t.TempDir()},
 	} {
 		_, errs, code := run(t, "", append([]string{"check-config", "--config="}, args...)...)
 		if code != exitFailed || !strings.Contains(errs, want) {
@@ -544,6 +546,55 @@ func TestLimitsOfConfiguration(t *testing.T) {
 		}
 		if l := loadLimits(c); l.header != test.header || l.body != test.body || l.idle != 0 {
 			t.Errorf("%s: %+v", test.args, l)
+		}
+	}
+}
+
+// Lines of the users file that let nobody in are named before anybody tries.
+func TestCheckConfigUsers(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	os.WriteFile(users, []byte("nobody\nalice:$9$x$y\n# a comment\nbob:secret\n"), 0o600)
+	args := []string{"check-config", "--config=", "--auth-type=htpasswd", "--auth-htpasswd-filename=" + users, "--storage-filesystem-folder=" + t.TempDir()}
+	_, errs, code := run(t, "", args...)
+	if code != exitDone || strings.Count(errs, "\n") != 2 || !strings.Contains(errs, "line 1 is not of the form user:hash") ||
+		!strings.Contains(errs, "line 2: the hash is of no known kind") || strings.Contains(errs, "$9$") {
+		t.Errorf("%d, %q", code, errs)
+	}
+	if _, errs, _ := run(t, "", append(args, "--auth-htpasswd-encryption=bcrypt")...); !strings.Contains(errs, "line 4: the entry is of kind plain") {
+		t.Errorf("%q", errs)
+	}
+	os.WriteFile(users, nil, 0o600)
+	if _, errs, _ := run(t, "", args...); !strings.Contains(errs, "no users: nobody can log in") {
+		t.Errorf("%q", errs)
+	}
+}
+
+// The man page names every option that check-config prints.
+func TestManPageNamesOptions(t *testing.T) {
+	page, err := os.ReadFile("doc/inetdav.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, code := run(t, "", "check-config", "--config=", "--auth-type=none", "--storage-filesystem-folder="+t.TempDir())
+	if code != 0 {
+		t.Fatal(out)
+	}
+	section := ""
+	for line := range strings.Lines(out) {
+		if line[0] == '[' {
+			section = strings.Trim(line, "[]\n")
+		}
+		key, _, ok := strings.Cut(line, " =")
+		if !ok || line[0] == '#' || line[0] == ' ' {
+			continue
+		}
+		// What goes with a type that is not done is not named one by one.
+		switch {
+		case section == "sharing" || section == "hook" || section == "web", strings.HasPrefix(key, "profiling"):
+			continue
+		}
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(key) + `\b`).Match(page) {
+			t.Errorf("[%s] %s is not in inetdav(1)", section, key)
 		}
 	}
 }
