@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,13 +42,17 @@ func (h Hook) Check() error {
 	return err
 }
 
-// expand replaces the placeholders by what value says, quoted.
+// expand replaces the placeholders by what value says, quoted. Clients choose the
+// names of what they store: a value that the shell could take for more than a
+// word, where its placeholder stands, is an error.
 func (h Hook) expand(value func(name string) string) (string, error) {
 	var b strings.Builder
+	var q quoting
 	rest := string(h)
 	for {
 		before, after, found := strings.Cut(rest, "%")
 		b.WriteString(before)
+		q.read(before)
 		if !found {
 			return b.String(), nil
 		}
@@ -64,16 +69,61 @@ func (h Hook) expand(value func(name string) string) (string, error) {
 		if !found || after[0] != '(' {
 			return "", fmt.Errorf("%q: after %% only (user)s, (path)s, (to_path)s, (cwd)s, (request)s and another %% are known", "%"+after)
 		}
-		b.WriteString(shellQuote(value(name)))
+		v := value(name)
+		if !q.takes(v) {
+			return "", fmt.Errorf("%%(%s)s stands within quotes of the shell, where %q is no word; it is quoted itself", name, v)
+		}
+		b.WriteString(shellQuote(v))
 		rest = behind
 	}
 }
 
+// quoting is how the shell reads what stands behind a text (POSIX.1, Shell Command
+// Language, 2.2), as far as it can be told without being the shell.
+type quoting struct {
+	in    byte // the quote, 0 outside
+	doubt bool // a text within a text: no more can be told
+}
+
+func (q *quoting) read(text string) {
+	for i := 0; i < len(text); i++ {
+		c, last := text[i], i == len(text)-1
+		switch {
+		case q.in == '\'':
+			if c == '\'' {
+				q.in = 0
+			}
+		case c == '`', last && (c == '\\' || c == '$'), strings.HasPrefix(text[i:], "<<"),
+			q.in == '"' && c == '$' && (text[i+1] == '(' || text[i+1] == '{'):
+			q.doubt = true
+		case c == '\\':
+			i++
+		case c == q.in:
+			q.in = 0
+		case q.in == 0 && (c == '\'' || c == '"'):
+			q.in = c
+		}
+	}
+}
+
+// takes tells whether what shellQuote makes of s is there nothing but text.
+func (q *quoting) takes(s string) bool {
+	switch {
+	case q.doubt || q.in == '\'':
+		return strings.IndexFunc(s, func(r rune) bool { return r < utf8.RuneSelf && !plain(r) }) < 0
+	case q.in == '"':
+		return !strings.ContainsAny(s, "$`\\\"'")
+	}
+	return true
+}
+
+// plain tells whether a character means nothing to the shell.
+func plain(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+=:,./-", r)
+}
+
 // shellQuote quotes s as Python's shlex.quote.
 func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+=:,./-", r)
-	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}

@@ -43,6 +43,55 @@ func TestHookExpand(t *testing.T) {
 	}
 }
 
+// TestHookQuotes: what a client calls its objects is never a command, wherever
+// the placeholder stands: each shell makes of the hook one and the same word, or
+// is not started.
+func TestHookQuotes(t *testing.T) {
+	dir := t.TempDir()
+	evil := filepath.Join(dir, "evil")
+	s := &Store{root: &root{path: "/r"}}
+	values := []string{"plain", "Jürgen", "my cal", "$(touch EVIL)", "`touch EVIL`", ";touch EVIL;", "\"; touch EVIL; \"", "'; touch EVIL; '", "\\$(touch EVIL)",
+		"'$(touch EVIL)'", "\"$(touch EVIL)", "a\\", "'\"; touch EVIL #", "& touch EVIL", "$HOME", "*"}
+	ran := map[string]bool{}
+	for _, hook := range []string{
+		`echo %(user)s`, `echo "by "%(user)s`, `echo 'by '%(user)s`, `echo "by %(user)s"`, `echo 'by %(user)s'`, `echo "by '%(user)s'"`, `echo 'by "%(user)s"'`,
+		`echo "$(echo "%(user)s")"`, `echo "$(echo %(user)s)"`, `echo $(echo %(user)s)`, `echo $(echo "%(user)s")`, "echo `echo %(user)s`", "echo `echo \"%(user)s\"`", `echo \%(user)s`,
+		`echo $%(user)s`, `echo \"%(user)s\"`, `echo "\"%(user)s\""`, "cat <<END\n%(user)s\nEND\n", "cat <<END\n\"%(user)s\nEND\n", `echo ${x:-%(user)s}`, `echo "${x:-%(user)s}"`,
+		`sh -c 'echo %(user)s'`, "echo x # don't\necho %(user)s",
+	} {
+		s.Hook = Hook(hook)
+		for _, value := range values {
+			value = strings.ReplaceAll(value, "EVIL", evil)
+			command, err := s.command(Cause{User: value})
+			if err != nil {
+				continue
+			}
+			ran[hook] = true
+			for _, shell := range []string{"sh", "bash"} {
+				if _, err := exec.LookPath(shell); err == nil {
+					exec.Command(shell, "-c", command).Run()
+				}
+			}
+			if os.Remove(evil) == nil {
+				t.Errorf("%s: %q is a command: %s", hook, value, command)
+			}
+		}
+	}
+	for _, hook := range []string{`echo %(user)s`, `echo "by "%(user)s`, `echo 'by '%(user)s`, `echo $(echo %(user)s)`} {
+		s.Hook = Hook(hook)
+		for _, value := range values {
+			if command, err := s.command(Cause{User: value}); err != nil || !strings.HasSuffix(strings.TrimRight(command, ")"), shellQuote(value)) {
+				t.Errorf("%s: %q: %s, %v", hook, value, command, err)
+			}
+		}
+	}
+	for _, hook := range []string{`echo "by %(user)s"`, `echo 'by %(user)s'`} {
+		if !ran[hook] {
+			t.Errorf("%s has never run", hook)
+		}
+	}
+}
+
 // TestShellQuote compares with Python's shlex.quote.
 func TestShellQuote(t *testing.T) {
 	const python = "/usr/bin/python3"
