@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"inetdav/dav"
@@ -76,6 +77,13 @@ func (j *job) importFiles(source string) error {
 		base := filepath.Base(source)
 		return j.importCollection(target(strings.TrimSuffix(base, filepath.Ext(base))), kind, source, []string{source})
 	}
+	// A link may lead to a folder that it is in.
+	if slices.ContainsFunc(j.within, func(above os.FileInfo) bool { return os.SameFile(above, info) }) {
+		j.note("%s leads to a folder that it is in", source)
+		return nil
+	}
+	j.within = append(j.within, info)
+	defer func() { j.within = j.within[:len(j.within)-1] }()
 	entries, err := os.ReadDir(source)
 	if err != nil {
 		return err

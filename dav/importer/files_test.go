@@ -201,6 +201,20 @@ func TestForeignNames(t *testing.T) {
 	}
 }
 
+// Links that lead up again have an end.
+func TestLinkedFolders(t *testing.T) {
+	files := t.TempDir()
+	if err := os.WriteFile(filepath.Join(files, "cal.ics"), []byte(event("a", "x")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "two", "three"} { // a few of them would take for ever
+		if err := os.Symlink(".", filepath.Join(files, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, exitDone, []string{"one leads to a folder that it is in", "1 new"}, t.TempDir(), "--to=alice", files)
+}
+
 // How users log in, and what groups they have, does not matter to an import.
 func TestImportWithoutGroups(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cal.ics")

@@ -126,8 +126,9 @@ type job struct {
 	progress *progress
 	store    *store.Store // nil: a dry run, and there is no folder yet
 	dest     *destination
-	maxSize  int64 // of an object, bytes
-	missing  int   // what is not there at the end
+	maxSize  int64         // of an object, bytes
+	missing  int           // what is not there at the end
+	within   []os.FileInfo // folders that are being imported, each in the one before
 }
 
 func run(ctx context.Context, args []string, stdin *os.File, out io.Writer, errs io.Writer) int {
