@@ -116,7 +116,10 @@ install: $(PROGRAM)
 	done
 	install -m 644 units/radicale.sysusers.conf '$(DESTDIR)$(SYSUSERS)/inetdav.conf'
 	install -m 644 units/radicale.tmpfiles.conf '$(DESTDIR)$(TMPFILES)/inetdav.conf'
-	for example in fast.conf unix.conf hook.conf auth.conf pam.conf radicale-s6.socket radicale-s6.service xinetd.conf inetd.conf tcpserver.sh s6-run.sh socat.sh; do \
+	for example in fast.conf unix.conf hook.conf auth.conf pam.conf radicale-s6.socket radicale-s6.service xinetd.conf inetd.conf tcpserver.sh tcpsvd.sh s6-run.sh socat.sh \
+		stunnel.conf stunnel-proxy.conf nginx.conf Caddyfile haproxy.cfg org.inetdav.plist user/radicale.socket user/radicale@.service \
+		podman/Containerfile podman/inetdav.container podman/inetdav.socket openwrt/Makefile openwrt/inetdav-uci openwrt/inetdav.init; do \
+		install -d "$$(dirname '$(DESTDIR)$(EXAMPLEDIR)'/$$example)"; \
 		$(SUBST) units/$$example >'$(DESTDIR)$(EXAMPLEDIR)'/$$example && chmod 644 '$(DESTDIR)$(EXAMPLEDIR)'/$$example || exit 1; \
 	done
 
