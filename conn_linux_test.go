@@ -75,6 +75,7 @@ func TestStopBeforeFirstRequest(t *testing.T) {
 	s := startServerWith(t, serverOptions{helper: "hello"})
 	c := s.dial()
 	s.waitLog("connection from")
+	s.waitLog("signals are heeded")
 	began := time.Now()
 	s.signal(unix.SIGTERM)
 	if _, err := bufio.NewReader(c).ReadByte(); err != io.EOF {

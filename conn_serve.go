@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,11 @@ const (
 
 	// sendSlice is how much of a file goes out under one deadline, in bytes.
 	sendSlice = 256 << 10
+
+	// signalDelay is how old a process becomes before it listens for signals, for
+	// which the runtime needs a thread: a tenth of all page faults of a poll. A
+	// signal that comes sooner ends the process as one during its start does.
+	signalDelay = 10 * time.Millisecond
 
 	// stopGrace is how long, after a signal to stop, a request which was
 	// about to arrive may still do so.
@@ -106,8 +112,7 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 	}
 
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-	go func() {
+	stopped := func() {
 		sig := <-signals
 		time.AfterFunc(stopLimit, func() {
 			logs.Logf(levelWarning, "a request was not finished in %v after the signal to stop", stopLimit)
@@ -122,7 +127,13 @@ func serveHTTP(c *connection, handler http.Handler, l limits, tlsConfig *tls.Con
 		// an idle connection, or says `Connection: close` in the answer.
 		server.SetKeepAlivesEnabled(false)
 		logs.Logf(levelDebug, "%v: finishing", sig)
-	}()
+	}
+	h.heedSignals = sync.OnceFunc(func() {
+		signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+		go stopped()
+		logs.Logf(levelDebug, "signals are heeded")
+	})
+	time.AfterFunc(signalDelay, h.heedSignals)
 
 	logs.Logf(levelDebug, "connection from %s", c.peer)
 	if tlsConfig != nil {
@@ -183,6 +194,8 @@ type guard struct {
 	logs     *sink
 	active   atomic.Bool // a request has begun to arrive
 
+	heedSignals func() // at once: what is begun is to be finished
+
 	in  pacedBody
 	out pacedWriter
 }
@@ -193,6 +206,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	r.RemoteAddr = g.peer
+	if !repeatable(r.Method) {
+		g.heedSignals()
+	}
 
 	g.out = pacedWriter{ResponseWriter: w, conn: g.conn, pace: pace{stall: g.write}}
 	hasBody := r.Body != nil && r.Body != http.NoBody
@@ -226,6 +242,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hasBody && g.in.err != io.EOF:
 		g.conn.SetReadDeadline(now) // it will not become better
 	}
+}
+
+// repeatable tells whether a request with this method changes nothing, so that
+// its client may simply send it again.
+func repeatable(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND", "REPORT":
+		return true
+	}
+	return false
 }
 
 // status is that of the answer, 0 where it was broken off.

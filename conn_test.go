@@ -531,6 +531,7 @@ func TestStopSignals(t *testing.T) {
 			r := bufio.NewReader(c)
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			readAnswer(t, r)
+			s.waitLog("signals are heeded")
 			began := time.Now()
 			s.signal(syscall.SIGTERM)
 			if _, err := r.ReadByte(); err != io.EOF {

@@ -402,23 +402,23 @@ func (q *request) newLock(tx *store.Tx, l store.WriteLock, empty *store.Staged) 
 		}
 	}
 	l.Token, l.Expires = store.NewLockToken(), q.h.now().Add(l.Timeout)
+	before := slices.Clone(t.all)
 	if t.all, err = t.all.Add(l); err != nil {
 		return answer{}, tooManyLocks(err)
 	}
+	// The lock comes first: one without a resource is none (see pruneLocks), so
+	// nobody sees half of this if it goes no further.
+	if err := tx.SetWriteLocks(t.all); err != nil {
+		return answer{}, tooManyLocks(err)
+	}
+	t.stale = false
 	status := http.StatusOK
 	if isNew {
 		status = http.StatusCreated
 		if _, err := tx.Put(q.path, empty, object.Summary{Start: object.NoStart, End: object.NoEnd}); err != nil {
-			return answer{}, err
+			return answer{}, errors.Join(err, tx.SetWriteLocks(before))
 		}
 	}
-	if err := tx.SetWriteLocks(t.all); err != nil {
-		if isNew {
-			err = errors.Join(err, tx.Delete(q.path))
-		}
-		return answer{}, tooManyLocks(err)
-	}
-	t.stale = false
 	return q.lockAnswer(tx, status, l.Token)
 }
 

@@ -117,6 +117,19 @@ func (s *Store) setDead(f *folder, name string, p Props) error {
 	return f.writeDeadProps(d)
 }
 
+// replaceDead is setDead, before the rest of the change: where both would be
+// durable only at its end, the disk could keep the rest alone. It gives those that
+// were there before.
+func (s *Store) replaceDead(f *folder, name string, p Props) (before Props, err error) {
+	if before, err = s.dead(f, name); err != nil {
+		return nil, err
+	}
+	if err = s.setDead(f, name, p); err == nil && len(before)+len(p) > 0 {
+		err = f.sync()
+	}
+	return before, err
+}
+
 // writeDeadProps writes .inetdav.props, or nothing where there is nothing to keep.
 func (f dir) writeDeadProps(d deadProps) error {
 	if len(d) == 0 {

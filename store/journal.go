@@ -2,8 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -55,10 +53,9 @@ func (j *journal) openFiles(d dir, folder uint64, write bool) error {
 	if write {
 		flags = unix.O_RDWR
 	}
+	// A crash right after the first index was put in its place leaves no log,
+	// and so no journal.
 	log, size, own, err := j.open(d, logName, flags)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errDamaged
-	}
 	if err != nil {
 		return err
 	}

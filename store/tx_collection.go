@@ -88,7 +88,14 @@ func (tx *Tx) buried(f *folder, temp, name string) {
 // dropDead removes the dead properties of an object that is gone. If that
 // fails the object is gone all the same.
 func (tx *Tx) dropDead(f *folder, name string) {
-	if err := tx.s.setDead(f, name, nil); err != nil {
+	dead, err := tx.s.dead(f, name)
+	if err == nil && len(dead) > 0 {
+		// Synced, or the disk could keep the object, and not these.
+		if err = f.sync(); err == nil {
+			err = tx.s.setDead(f, name, nil)
+		}
+	}
+	if err != nil {
 		tx.s.logf(LevelWarning, "properties of %q: %v", joinPath(f.path, name), err)
 	}
 }
@@ -155,7 +162,13 @@ func (tx *Tx) moveCollection(from, to string, over bool) error {
 	if !over {
 		err = f.moveFolder(name, t.dir, newName)
 	} else if err = f.exchange(name, t.dir, newName); err == nil {
-		err = f.rename(name, t.dir, temp)
+		// Synced, or the second could be all that is left of the two.
+		if err = errors.Join(t.sync(), f.sync()); err == nil {
+			err = f.rename(name, t.dir, temp)
+		}
+		if err != nil {
+			err = errors.Join(err, f.exchange(name, t.dir, newName))
+		}
 	}
 	if tx.did(err) != nil {
 		return err

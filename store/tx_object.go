@@ -42,11 +42,12 @@ func (tx *Tx) ETag(path string) (string, error) {
 // Put puts a staged body in place as the object at path, new or replaced; sum
 // is what object.Summarize says of it. ErrKind if there is a collection.
 func (tx *Tx) Put(path string, body *Staged, sum object.Summary) (created bool, err error) {
-	return tx.put(path, body, sum, false)
+	return tx.put(path, body, sum, nil)
 }
 
-// put is Put, and replaces a collection too if over is set.
-func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (created bool, err error) {
+// put is Put. With a copied it is a copy, with those properties, and replaces a
+// collection, too.
+func (tx *Tx) put(path string, body *Staged, sum object.Summary, copied *Props) (created bool, err error) {
 	l, name, err := tx.member(path)
 	if err != nil {
 		return false, err
@@ -54,7 +55,7 @@ func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (cre
 	st, err := l.f.statMember(name)
 	exists := err == nil
 	if exists && !st.isRegular() {
-		if !over {
+		if copied == nil {
 			return false, pathError("write", path, ErrKind)
 		}
 		exists = false
@@ -74,15 +75,26 @@ func (tx *Tx) put(path string, body *Staged, sum object.Summary, over bool) (cre
 		kind, r.seq = entryRefresh, old.seq // the same bytes again
 	}
 	err = l.change(kind, &r, func() (err error) {
-		if !exists {
-			if err = tx.s.setDead(l.f, name, nil); err != nil {
+		var dead Props
+		if copied != nil {
+			dead = *copied
+		}
+		// The properties go first: they may not fit, and without an object
+		// nobody sees them.
+		var before Props
+		if copied != nil || !exists {
+			if before, err = tx.s.replaceDead(l.f, name, dead); err != nil {
 				return err
 			}
 		}
-		return tx.displacing(l.f, name, func() (err error) {
+		err = tx.displacing(l.f, name, func() (err error) {
 			r.stat, r.flags, err = body.place(l.f.dir, name)
 			return tx.did(err)
 		})
+		if err != nil && copied != nil {
+			err = errors.Join(err, tx.s.setDead(l.f, name, before))
+		}
+		return err
 	})
 	return !exists, err
 }
@@ -264,10 +276,7 @@ func (tx *Tx) moveObject(from, to string) error {
 	r.Name, r.isNew = newName, !replaces
 	err = target.change(entryChange, &r, func() error {
 		// The properties go first: they may not fit.
-		before, err := tx.s.dead(target.f, newName)
-		if err == nil {
-			err = tx.s.setDead(target.f, newName, dead)
-		}
+		before, err := tx.s.replaceDead(target.f, newName, dead)
 		if err != nil {
 			return err
 		}
@@ -314,8 +323,6 @@ func (tx *Tx) copyObject(from, to string) error {
 	if _, err := source.describe(name, target.kind, &r); err != nil {
 		return err
 	}
-	if _, err := tx.put(to, st, r.Summary, true); err != nil || len(dead) == 0 {
-		return err
-	}
-	return tx.SetObjectProps(to, dead)
+	_, err = tx.put(to, st, r.Summary, &dead)
+	return err
 }

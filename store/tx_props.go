@@ -23,7 +23,7 @@ func (s *Store) writeAllProps(f *folder, p, rich Props) error {
 	if err != nil {
 		return err
 	}
-	if err = s.setDead(f, "", rich); err == nil {
+	if _, err = s.replaceDead(f, "", rich); err == nil {
 		err = f.rename(text, f.dir, propsName)
 	}
 	if err != nil {
