@@ -273,7 +273,7 @@ func TestStateFolder(t *testing.T) {
 	if got, err := stateFolder(load(t), env(dir+":/nonexistent")); got != dir || err != nil {
 		t.Error(got, err)
 	}
-	for _, bad := range []string{"/nonexistent", mode(0o770), mode(0o777), "/proc/version"} {
+	for _, bad := range []string{filepath.Join(dir, "missing"), mode(0o770), mode(0o777), "/proc/version"} {
 		if got, err := stateFolder(load(t, "--inetdav-state-folder="+bad), env(dir)); got != "" || err == nil {
 			t.Error(bad, got, err)
 		}
