@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"inetdav/store/confine"
 )
 
 // Limits of a connection that are not for configuration.
@@ -277,8 +279,12 @@ func (g *guard) recoverPanic(r *http.Request) {
 	}
 	if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 		g.logs.Logf(levelError, "panic in %s %q: %v", r.Method, r.URL.Path, v)
+		stack := debug.Stack()
+		if p, ok := v.(*confine.Panic); ok {
+			stack = p.Stack
+		}
 		n := 0
-		for line := range strings.Lines(string(debug.Stack())) {
+		for line := range strings.Lines(string(stack)) {
 			if n++; n > maxStack {
 				break
 			}

@@ -159,6 +159,9 @@ func serve(args []string) int {
 	if tlsConfig != nil {
 		shareTickets(tlsConfig, c, logs)
 	}
+	if err := confineProcess(c, auth, logs); err != nil {
+		return refuse(logs, err)
+	}
 	limits := loadLimits(c)
 	if err := conn.introduce(&proxies, limits.header); err != nil {
 		if !isGone(err) && err != io.EOF {
@@ -204,6 +207,7 @@ func open(c *config.Config, logs *sink, openStore func(store.Options) (*store.St
 	if os.Geteuid() == 0 && unix.Stat(options.Folder, &st) == nil && st.Uid != 0 {
 		logs.Logf(levelWarning, "running as root, but %s belongs to user %d, who will not be able to use what is made now: have the super-server start inetdav as that user", options.Folder, st.Uid)
 	}
+	options.Confine = threadPolicy(c, auth, logs)
 	folder, err := openStore(options)
 	if err != nil {
 		return nil, nil, nil, err

@@ -98,12 +98,12 @@ func (q *request) destination() (string, error) {
 
 // mayArrive checks the right to write where the resource is to go.
 func (q *request) mayArrive(to string) error {
-	r, err := q.h.store.Resource(to)
+	r, err := q.look(to)
 	if errors.Is(err, fs.ErrNotExist) {
 		r = q.res // it will be of the source's kind
 		r.Path = to
 		if r.Kind == store.Object {
-			if in, err := q.h.store.Resource(parent(to)); err == nil {
+			if in, err := q.lookIn(to); err == nil {
 				r.In = in.Kind
 			}
 		}

@@ -186,6 +186,17 @@ func (q *request) serve() error {
 	if err := q.welcome(); err != nil {
 		return err
 	}
+	homes, all := h.rights.Reach(user)
+	if all {
+		return q.perform(m)
+	}
+	return h.store.Confined(homes, func() error { return q.perform(m) })
+}
+
+// perform is what is done for a user whose rights are known: the kernel may bound
+// what it reaches.
+func (q *request) perform(m *method) error {
+	h := q.h
 	if err := q.resolve(); err != nil {
 		return err
 	}

@@ -275,7 +275,7 @@ func (q *request) mayLock() error {
 	if q.kind() != kNone {
 		return q.need(q.res, mayWrite)
 	}
-	in, err := q.h.store.Resource(parent(q.path))
+	in, err := q.lookIn(q.path)
 	missing := errors.Is(err, fs.ErrNotExist) || err == nil && !in.Kind.IsCollection()
 	if err != nil && !missing {
 		return err

@@ -25,7 +25,7 @@ func (q *request) put() (change, error) {
 	if q.r.Header.Get("Content-Range") != "" { // RFC 9110, 14.5
 		return nil, refuse(http.StatusBadRequest, "PUT of a part")
 	}
-	in, err := q.h.store.Resource(parent(q.path))
+	in, err := q.lookIn(q.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := q.need(q.res, mayWrite); err != nil {

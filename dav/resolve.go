@@ -213,7 +213,7 @@ func (q *request) sameHost(u *url.URL) bool {
 
 // resolve is the only place where a URL becomes a resource.
 func (q *request) resolve() error {
-	r, err := q.h.store.Resource(q.path)
+	r, err := q.look(q.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrName):
 		// reading what cannot be there finds nothing; writing it is refused
@@ -233,11 +233,35 @@ func (q *request) resolve() error {
 // lookAt finds a resource other than the request's. Where that fails it has a path
 // and no kind: the rights are those to what does not exist.
 func (q *request) lookAt(path string) (store.Resource, error) {
-	r, err := q.h.store.Resource(path)
+	r, err := q.look(path)
 	if err != nil {
 		r = store.Resource{Path: path}
 	}
 	return r, err
+}
+
+// look finds a resource, unless the user has no right there whatever it is: then
+// it is fs.ErrNotExist, and the folder is not touched. See permits.
+func (q *request) look(path string) (store.Resource, error) {
+	if !q.reaches(path) {
+		return store.Resource{Path: path}, fs.ErrNotExist
+	}
+	return q.h.store.Resource(path)
+}
+
+// lookIn is look for the collection that is to hold what is, or will be, at path:
+// who has rights there needs none to the collection.
+func (q *request) lookIn(path string) (store.Resource, error) {
+	in := parent(path)
+	if !q.reaches(path) && !q.reaches(in) {
+		return store.Resource{Path: in}, fs.ErrNotExist
+	}
+	return q.h.store.Resource(in)
+}
+
+// reaches reports whether the user can have any right to what is at path.
+func (q *request) reaches(path string) bool {
+	return q.h.rights.Letters(q.user, path) != "" || path != "" && q.h.rights.Letters(q.user, parent(path)) != ""
 }
 
 // printable reports whether something new may have this path: Radicale, and any
@@ -255,6 +279,9 @@ func (q *request) missing() error {
 		return q.toRoot()
 	}
 	if err := q.need(q.res, mayRead); err != nil {
+		if q.r.Method == "REPORT" {
+			return q.freeBusyDenied(err)
+		}
 		return err
 	}
 	return refuse(http.StatusNotFound, "nothing there")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -134,6 +135,13 @@ func (d dir) setTime(name string, t time.Time) error {
 // batch by batch.
 func (d dir) eachName(f func(name string)) error {
 	fd, err := d.open(".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, fs.ErrPermission) {
+		// The root, where Confined bounds who asks: through the descriptor that
+		// he has, which nobody else uses.
+		if fd, err = unix.FcntlInt(uintptr(d), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			_, err = unix.Seek(fd, 0, io.SeekStart)
+		}
+	}
 	if err != nil {
 		return err
 	}

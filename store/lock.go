@@ -27,16 +27,9 @@ func (l lock) release() {
 // lock takes the lock; how is LOCK_SH or LOCK_EX. A reader of a folder that
 // it may not write to, and where nobody made a lock file, goes without.
 func (s *Store) lock(ctx context.Context, how int) (lock, error) {
-	var fd int
-	err := error(unix.EROFS)
-	if !s.readOnly {
-		fd, err = s.folder.open(lockName, unix.O_RDWR|unix.O_CREAT)
-	}
-	if err != nil && unwritable(err) {
-		fd, err = s.folder.open(lockName, unix.O_RDONLY)
-		if errors.Is(err, unix.ENOENT) && how == unix.LOCK_SH {
-			return lock{-1}, nil
-		}
+	fd, err := s.openLock()
+	if errors.Is(err, unix.ENOENT) && how == unix.LOCK_SH {
+		return lock{-1}, nil
 	}
 	if err != nil {
 		return lock{-1}, err
@@ -50,6 +43,19 @@ func (s *Store) lock(ctx context.Context, how int) (lock, error) {
 		unix.Close(fd)
 		return lock{-1}, pathError("flock", lockName, err)
 	}
+}
+
+// openLock opens the lock file, making it when missing; ENOENT says that it
+// cannot be made.
+func (s *Store) openLock() (fd int, err error) {
+	err = unix.EROFS
+	if !s.readOnly {
+		fd, err = s.folder.open(lockName, unix.O_RDWR|unix.O_CREAT)
+	}
+	if err != nil && unwritable(err) {
+		fd, err = s.folder.open(lockName, unix.O_RDONLY)
+	}
+	return fd, err
 }
 
 // waitLock waits in the kernel's queue, so that those who came first are

@@ -24,6 +24,7 @@
 //	path.go       where a name becomes a path, never outside the root
 //	file.go       system calls on open folders and files
 //	lock.go       the one lock
+//	confined.go   what is opened for whom
 //	durable.go    how something gets its name, and what a crash leaves
 //	json.go, props.go, deadprops.go   properties
 //	record.go     what is known of one object
@@ -51,6 +52,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"inetdav/store/confine"
 	"inetdav/store/object"
 )
 
@@ -157,6 +159,8 @@ type Options struct {
 	// Logf, when not nil, receives what the answer cannot tell: broken
 	// objects found, a journal rebuilt.
 	Logf func(level int, format string, args ...any)
+	// Confine, when not nil, is what Confined needs; nil: there are no bounds.
+	Confine *confine.Policy
 }
 
 // Resource is what a path names.
@@ -217,6 +221,7 @@ type Store struct {
 	cache  *root // where journals lie; nil: in the collections
 
 	readOnly bool // not even a lock file is made
+	bounds   bounds
 }
 
 type options = Options
@@ -280,6 +285,7 @@ func openOrMake(path string, umask int) (*root, error) {
 
 // Close lets the descriptors go.
 func (s *Store) Close() error {
+	s.unbound()
 	s.folder.close()
 	for _, r := range [...]*root{s.root, s.cache} {
 		if r != nil {

@@ -37,7 +37,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	defer tx.close()
 	err = f(tx)
 	if tx.changed && s.Hook != "" {
-		s.runHook(tx.Cause)
+		s.outside(func() error { s.runHook(tx.Cause); return nil })
 	}
 	return err
 }

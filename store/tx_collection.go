@@ -28,6 +28,10 @@ func (tx *Tx) parent(path string) (*folder, string, error) {
 // are more than text (see Tx.SetProps). fs.ErrExist if there is something at
 // path, fs.ErrNotExist if there is no collection to hold it.
 func (tx *Tx) Mkcol(path string, p, rich Props) error {
+	return tx.s.outsideFor(path, func() error { return tx.mkcol(path, p, rich) })
+}
+
+func (tx *Tx) mkcol(path string, p, rich Props) error {
 	f, name, err := tx.parent(path)
 	if err != nil {
 		return err
@@ -267,6 +271,10 @@ func copyFile(from *folder, to dir, name string) error {
 // not synced again. Sync tokens of the old one stay valid: its
 // history goes on with what differs. ErrKind if there is an object.
 func (tx *Tx) Replace(path string, p Props, st *StagedCollection) error {
+	return tx.s.outsideFor(path, func() error { return tx.replace(path, p, st) })
+}
+
+func (tx *Tx) replace(path string, p Props, st *StagedCollection) error {
 	if st.name == "" {
 		return pathError("replace", path, ErrKind)
 	}

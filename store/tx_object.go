@@ -123,6 +123,10 @@ func (tx *Tx) displacing(f *folder, name string, do func() error) error {
 // Delete removes the object or the collection with all its members.
 // fs.ErrNotExist if there is neither.
 func (tx *Tx) Delete(path string) error {
+	return tx.s.outsideFor(path, func() error { return tx.delete(path) })
+}
+
+func (tx *Tx) delete(path string) error {
 	r, err := tx.s.Resource(path)
 	if err != nil {
 		return err
@@ -153,6 +157,12 @@ func (tx *Tx) Delete(path string) error {
 // that fails. fs.ErrNotExist if there is nothing at from or no collection to
 // hold to; ErrKind if one is the other or in it.
 func (tx *Tx) Move(from, to string) error {
+	return tx.s.outsideFor(from, func() error {
+		return tx.s.outsideFor(to, func() error { return tx.move(from, to) })
+	})
+}
+
+func (tx *Tx) move(from, to string) error {
 	collection, over, err := tx.prepare(from, to)
 	if err != nil {
 		return err
@@ -163,8 +173,8 @@ func (tx *Tx) Move(from, to string) error {
 		err = tx.moveObject(from, to)
 	}
 	if errors.Is(err, unix.EXDEV) {
-		if err = tx.Copy(from, to, true); err == nil {
-			err = tx.Delete(from)
+		if err = tx.copy(from, to, true); err == nil {
+			err = tx.delete(from)
 		}
 	}
 	return err
@@ -174,6 +184,10 @@ func (tx *Tx) Move(from, to string) error {
 // if that fails. A collection is copied with its members if infinite (RFC 4918,
 // 9.8.3).
 func (tx *Tx) Copy(from, to string, infinite bool) error {
+	return tx.s.outsideFor(to, func() error { return tx.copy(from, to, infinite) })
+}
+
+func (tx *Tx) copy(from, to string, infinite bool) error {
 	collection, over, err := tx.prepare(from, to)
 	if err != nil {
 		return err

@@ -97,7 +97,8 @@ func (l *WriteLock) size() int { return len(l.Root) + len(l.User) + len(l.Owner)
 
 // WriteLocks returns the locks that hold at a time. It needs no lock.
 func (s *Store) WriteLocks(now time.Time) WriteLocks {
-	b, err := s.readLocks()
+	var b []byte
+	err := s.outside(func() (err error) { b, err = s.readLocks(); return err })
 	if b == nil && err == nil {
 		return nil
 	}
@@ -139,7 +140,11 @@ func (s *Store) readLocks() ([]byte, error) {
 
 // SetWriteLocks replaces the locks. ErrTooLarge if they do not fit into the file.
 func (tx *Tx) SetWriteLocks(w WriteLocks) error {
-	d := tx.s.folder
+	return tx.s.outside(func() error { return tx.s.setWriteLocks(w) })
+}
+
+func (s *Store) setWriteLocks(w WriteLocks) error {
+	d := s.folder
 	if len(w) == 0 {
 		if err := d.unlink(locksName); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {

@@ -766,3 +766,58 @@ func quote(s string) string {
 	}
 	return string(b)
 }
+
+// home returns the first segment of all paths that the pattern can match; alone
+// says that it may be all there is of the path, ok is false where there is no such
+// segment.
+func (p *pattern) home() (segment string, alone, ok bool) {
+	if p.fold {
+		return "", false, false
+	}
+	var b strings.Builder
+	for at := 0; ; at++ {
+		switch in := p.code[at]; in.op {
+		case opSave, opBegin:
+			continue
+		case opRune:
+			if in.r != '/' {
+				b.WriteRune(in.r)
+				continue
+			}
+		}
+		// Nothing was optional so far. What follows has to be a slash or the end.
+		alone, ok = p.ends(at)
+		return b.String(), alone, ok
+	}
+}
+
+// ends reports whether whatever is matched from an instruction on begins with a
+// slash or is nothing; alone, whether it may be nothing.
+func (p *pattern) ends(at int) (alone, ok bool) {
+	seen := make([]bool, len(p.code))
+	for todo := []int{at}; len(todo) > 0; {
+		at, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		switch in := p.code[at]; in.op {
+		case opSave, opBegin, opEnd, opEmpty:
+			todo = append(todo, at+1)
+		case opJump:
+			todo = append(todo, at+in.x)
+		case opSplit:
+			todo = append(todo, at+in.x, at+in.y)
+		case opMatch:
+			alone = true
+		case opRune:
+			if in.r == '/' {
+				continue
+			}
+			return false, false
+		default:
+			return false, false
+		}
+	}
+	return alone, true
+}

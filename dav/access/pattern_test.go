@@ -5,11 +5,123 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"inetdav/dav/config"
 )
+
+func TestHomes(t *testing.T) {
+	for expression, want := range map[string]string{
+		"alice":             "alice alone",
+		"alice/.*":          "alice",
+		"alice/[^/]+":       "alice",
+		"alice(/.*)?":       "alice alone",
+		"alice(/.+|)":       "alice alone",
+		`alice\.b/x`:        "alice.b",
+		"^alice/":           "alice",
+		"(alice)/x":         "alice",
+		"alice/?x":          "-", // alicex
+		"alice/*":           "alice alone",
+		"alice?":            "-",
+		"alice*/x":          "-",
+		"ali[c]e/x":         "-",
+		"alice|bob":         "-",
+		"(alice|bob)/x":     "-",
+		"alice(/x|bob)":     "-",
+		"(?i)alice/x":       "-",
+		".*":                "-",
+		"[^/]+/x":           "-",
+		"(?=x)alice/x":      "-",
+		"":                  " alone",
+		"alice(/)+(/)*/?":   "alice",
+		"alice(((/)?)?)*":   "alice alone",
+		`alice\b/x`:         "-",
+		"alice(?:/a|/b)?/?": "alice alone",
+	} {
+		p, err := compile(expression)
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		home, alone, ok := p.home()
+		got := home
+		if alone {
+			got += " alone"
+		}
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", expression, got, want)
+		}
+	}
+}
+
+// FuzzHomes: what a pattern matches is in its home.
+func FuzzHomes(f *testing.F) {
+	for _, s := range []string{"alice(/.*)?", "a|b", "a/?b*/", "(a)(/|)+"} {
+		f.Add(s, "alice/x")
+		f.Add(s, "a")
+	}
+	f.Fuzz(func(t *testing.T, expression, path string) {
+		p, err := compile(expression)
+		if err != nil {
+			t.Skip()
+		}
+		home, alone, bound := p.home()
+		if _, ok, err := p.match(path); !ok || err != nil || !bound {
+			return
+		}
+		first, _, below := strings.Cut(path, "/")
+		if first != home || !below && !alone {
+			t.Errorf("%q matches %q, but its home is %q, alone %v", expression, path, home, alone)
+		}
+	})
+}
+
+func TestReach(t *testing.T) {
+	for _, test := range []struct{ kind, file, user, want string }{
+		{"owner_only", "", "alice", "alice"},
+		{"owner_only", "", "", ""},
+		{"owner_write", "", "alice", "all"},
+		{"owner_write", "", "", ""},
+		{"authenticated", "", "alice", "all"},
+		{"from_file", "[a]\nuser: .+\ncollection: {user}(/.*)?\npermissions: RW\n", "alice", "alice"},
+		{"from_file", "[a]\nuser: .+\ncollection: {user}(/.*)?\npermissions: RrWw\n", "alice", "all"},
+		{"from_file", "[r]\nuser: .+\ncollection:\npermissions: R\n[a]\nuser: bob\ncollection: alice/shared\npermissions: r\n", "bob", "bob alice"},
+		{"from_file", "[a]\nuser: bob\ncollection: alice/shared\npermissions: r\n", "carol", "carol"},
+		{"from_file", "[a]\nuser: bob\ncollection: alice/secret\npermissions:\n", "bob", "bob"},
+		{"from_file", "[a]\nuser: .*\ncollection: public(/[^/]+)?\npermissions: Rr\n", "", "public"},
+		{"from_file", "[a]\nuser: .+\ncollection:\npermissions: RW\n", "alice", "all"},
+		{"from_file", "[a]\nuser: admin\ncollection: .*\npermissions: RrWw\n", "admin", "all"},
+	} {
+		file := filepath.Join(t.TempDir(), "rights")
+		if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, _, _, err := config.Load([]string{"--auth-type=htpasswd", "--rights-type=" + test.kind, "--rights-file=" + file}, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewRights(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		homes, all := r.Reach(test.user)
+		got := strings.Join(homes, " ")
+		if all {
+			got = "all"
+		}
+		if got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+}
 
 // python runs a script that answers each JSON line of its input with one.
 func python(t *testing.T, script string, in []any) []any {

@@ -183,17 +183,50 @@ func (r *Rights) Personal() bool { return r.kind == "owner_only" && r.verify }
 // have, outside of the own home: only a rights file can.
 func (r *Rights) Individual() bool { return r.kind == "from_file" }
 
+// Reach returns the folders just below the root in which the user may have
+// rights, the own home among them; all says that it may be any, or that the root
+// itself may be changed.
+func (r *Rights) Reach(user string) (homes []string, all bool) {
+	if _, ok := Principal(user); ok {
+		homes = append(homes, user)
+	}
+	switch r.kind {
+	case "owner_only":
+		return homes, !r.verify
+	case "from_file":
+	default:
+		return nil, user != "" || !r.verify
+	}
+	if strings.ContainsAny(r.fromFile(user, ""), "Ww") {
+		return nil, true
+	}
+	turn := r.Groups.current()
+	for i := range r.rules {
+		rule := r.ruleFor(i, user, turn)
+		if rule.letters == "" {
+			continue
+		}
+		for _, p := range rule.paths {
+			home, alone, ok := p.home()
+			switch {
+			case !ok || alone && strings.Contains(rule.letters, "w"):
+				// A calendar just below the root is made and replaced in the root.
+				return nil, true
+			case home != "" && !slices.Contains(homes, home):
+				homes = append(homes, home)
+			}
+		}
+	}
+	return homes, false
+}
+
 // fromFile finds the first section whose user or groups, and whose collection
 // match. A pattern that cannot be decided gives no rights, and what follows it is
 // not looked at: it might give more than was meant.
 func (r *Rights) fromFile(user, path string) string {
 	turn := r.Groups.current()
 	for i := range r.rules {
-		rule := &r.rules[i]
-		if !rule.asked || rule.last != user || rule.turn != turn {
-			rule.ask(user, r.Groups)
-			rule.turn = turn
-		}
+		rule := r.ruleFor(i, user, turn)
 		err := rule.err
 		for _, p := range rule.paths {
 			var ok bool
@@ -209,6 +242,16 @@ func (r *Rights) fromFile(user, path string) string {
 		}
 	}
 	return ""
+}
+
+// ruleFor returns a rule that knows whether it is for the user.
+func (r *Rights) ruleFor(i int, user string, turn int) *rule {
+	rule := &r.rules[i]
+	if !rule.asked || rule.last != user || rule.turn != turn {
+		rule.ask(user, r.Groups)
+		rule.turn = turn
+	}
+	return rule
 }
 
 // ask finds out whether the rule is for the user, and for which paths.

@@ -537,6 +537,8 @@ func check(k kind, value string) (want string) {
 		if strings.Trim(value, "RriWwDdOoTtMmPpEe") != "" {
 			return "some of the letters RriWwDdOoTtMmPpEe"
 		}
+	case confinement:
+		return oneOf(value, "auto", "no", "strict")
 	case ageMax:
 		if n, err := parseInt(value); err != nil || n < 0 || n > 199 {
 			return "a whole number from 0 to 199"

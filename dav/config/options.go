@@ -20,6 +20,7 @@ const (
 	imapSecurity
 	profiling
 	ageMax
+	confinement
 )
 
 // section is a part of the table of options.
@@ -59,6 +60,8 @@ const notDone = "not done here"
 //   - auth_socket: where the helper for logins over the network listens; "" starts it as a child
 //   - checkpassword: the program and its arguments, separated by blanks, that [auth] type = checkpassword
 //     asks, and pam
+//   - confine: whether the process gives up what it does not need: "auto", as far as the kernel can,
+//     "no", or "strict", which refuses to serve where something is missing
 //   - state_folder: where processes share what they know of failed and verified logins; unless set,
 //     RUNTIME_DIRECTORY or /run/inetdav
 var sections = [...]section{
@@ -236,6 +239,7 @@ var sections = [...]section{
 		{"auth_socket", path, "/run/inetdav/auth.sock", ""},
 		{"checkpassword", text, "", ""},
 		{"state_folder", path, "", ""},
+		{"confine", confinement, "auto", ""},
 	}},
 }
 
