@@ -48,7 +48,7 @@ func (q *request) syncCollection(root *davxml.Element) error {
 	if c.SyncToken() == "" {
 		return noHistory(q.path)
 	}
-	changes, err := c.Changes(token)
+	changes, err := s.since(c, token)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,24 @@ type syncer struct {
 	limit    int  // of responses; 0: none
 	written  int
 	cut      bool // there is more than the limit allows
+}
+
+// since yields what changed since the token: as Changes does, but all at once in
+// the order in which it is stored, where nobody wants only a part of it to go on
+// from.
+func (s *syncer) since(c *store.Collection, token string) (iter.Seq[*store.Change], error) {
+	if token != "" || s.limit > 0 {
+		return c.Changes(token)
+	}
+	return func(yield func(*store.Change) bool) {
+		var ch store.Change
+		for r := range c.Objects() {
+			ch.Record = *r
+			if !yield(&ch) {
+				return
+			}
+		}
+	}, nil
 }
 
 // full reports whether one more response would be more than the client wants;
