@@ -175,7 +175,7 @@ func startSuperServer(t *testing.T, argv []string, address string) (client *http
 	}
 	defer f.Close()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = baseEnv()
+	cmd.Env = append(baseEnv(), "HOME="+filepath.Dir(log)) // Caddy writes there
 	cmd.Stdout, cmd.Stderr = f, f
 	// A group of its own: for what socat and others leave behind when they
 	// are ended.

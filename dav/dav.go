@@ -92,9 +92,12 @@ func New(o Options) (http.Handler, error) {
 	if c.Source("server", "validate_path_value") != "default" {
 		pathRule = c.String("server", "validate_path_value")
 	}
-	for name := range c.Headers() {
-		if framing(name) {
+	for name, value := range c.Headers() {
+		switch {
+		case framing(name):
 			return nil, fmt.Errorf("[headers] %s: a field that says where an answer ends cannot be set", name)
+		case !isField(name, value):
+			return nil, fmt.Errorf("[headers] %q: %q is no field of HTTP", name, value)
 		}
 	}
 	return &handler{
@@ -124,6 +127,22 @@ func framing(name string) bool {
 		return true
 	}
 	return false
+}
+
+// isField reports whether an answer can have this field (RFC 9110, 5.1 and 5.5).
+func isField(name, value string) bool {
+	const separators = "\"(),/:;<=>?@[\\]{}"
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(separators, c) >= 0 {
+			return false
+		}
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // count is a number of the configuration that an int can hold on any machine.

@@ -163,7 +163,7 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestRefusedConfiguration(t *testing.T) {
-	for _, arg := range []string{"--server-script-name=dav", "--headers-Content-Length=5", "--headers-transfer-encoding=chunked"} {
+	for _, arg := range []string{"--server-script-name=dav", "--headers-Content-Length=5", "--headers-transfer-encoding=chunked", "--headers-X Y=3", "--headers-X-Y=a\rb"} {
 		c, _, _, err := config.Load([]string{"--config=", arg}, func(string) string { return "" })
 		if err != nil {
 			t.Fatal(err)
