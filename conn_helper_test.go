@@ -26,6 +26,9 @@ func helperMain(name string) int {
 	if name == "box" {
 		return boxMain()
 	}
+	if name == "limits" {
+		return limitsMain()
+	}
 	l := limits{header: patience, body: patience, write: patience}
 	for _, field := range strings.Fields(os.Getenv(limitsVariable)) {
 		key, value, _ := strings.Cut(field, "=")
