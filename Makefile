@@ -81,6 +81,8 @@ cross:
 # qemu. mips is the big-endian one. An architecture without its qemu is skipped by name.
 CROSS_TESTS    ?= mips:mips mipsle:mipsel arm:arm arm64:aarch64
 CROSS_PACKAGES ?= store store/object dav
+# more for the tests, such as -test.skip
+CROSS_FLAGS    ?=
 
 test-cross: $(foreach t,$(CROSS_TESTS),test-cross-$(firstword $(subst :, ,$(t))))
 
@@ -91,7 +93,7 @@ $(foreach t,$(CROSS_TESTS),test-cross-$(firstword $(subst :, ,$(t)))): test-cros
 		program=$$PWD/build/cross/$$(echo $$package | tr / -)-$*.test; \
 		GOOS=linux GOARCH=$* GOARM=5 GOMIPS=softfloat CGO_ENABLED=0 $(GO) test -c -vet=off -ldflags '-s -w' -o $$program ./$$package || exit 1; \
 		echo "$* $$package"; \
-		(cd $$package && INETDAV_TEST_RUNNER=$$runner $$runner $$program -test.short -test.timeout 15m) || exit 1; \
+		(cd $$package && INETDAV_TEST_RUNNER=$$runner $$runner $$program -test.short -test.timeout 15m $(CROSS_FLAGS)) || exit 1; \
 		rm -f $$program; \
 	done
 

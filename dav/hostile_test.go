@@ -509,7 +509,7 @@ func TestHostile(t *testing.T) {
 					if !slices.Contains(h.want, status) {
 						t.Errorf("%s: status %d, want %v\n%.500s", h.name, status, h.want, body)
 					}
-					if took > hostileTime {
+					if took > hostileTime && os.Getenv("INETDAV_TEST_RUNNER") == "" { // qemu is ten times as slow
 						t.Errorf("%s: took %v", h.name, took)
 					}
 					if n := now.TotalAlloc - was.TotalAlloc; n > hostileAlloc {
