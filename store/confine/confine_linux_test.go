@@ -397,6 +397,9 @@ func TestProcess(t *testing.T) {
 
 func TestSockets(t *testing.T) {
 	want := []string{"datagram: <nil>", "stream: EPERM", "udp: EPERM", "tcp: EPERM"}
+	if runtime.GOARCH == "386" { // see multi
+		want = []string{"datagram: <nil>", "stream: <nil>", "udp: <nil>", "tcp: <nil>"}
+	}
 	if got := inHelper(t, "sockets"); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

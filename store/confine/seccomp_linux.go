@@ -114,6 +114,7 @@ func (p Policy) program() ([]unix.SockFilter, error) {
 	a.unless(unix.BPF_JEQ, auditArch, deny)
 	a.load(unsafe.Offsetof(seccompData{}.number))
 	a.tree(p.spans())
+	a.close()
 	return a.code, a.err
 }
 
@@ -128,6 +129,7 @@ type seccompData struct {
 type assembler struct {
 	p    Policy
 	code []unix.SockFilter
+	open []exit
 	err  error
 }
 
@@ -154,22 +156,62 @@ func (a *assembler) unless(compare uint16, k uint32, v verdict) {
 	a.give(v)
 }
 
-// tree finds the span of the number that is loaded.
+// tree finds the span of the number that is loaded, of two or more. What follows is
+// left open: see close.
 func (a *assembler) tree(spans []span) {
-	if len(spans) == 1 {
-		a.leaf(spans[0].verdict)
-		return
-	}
 	half := len(spans) / 2
 	at := len(a.code)
 	a.emit(unix.BPF_JMP|unix.BPF_JGE|unix.BPF_K, 0, 0, spans[half].first)
-	a.tree(spans[:half])
-	if skip := len(a.code) - at - 1; skip < 256 {
-		a.code[at].Jt = uint8(skip)
+	less, more := spans[:half], spans[half:]
+	if len(less) == 1 {
+		a.open = append(a.open, exit{at, false, less[0].verdict})
 	} else {
+		a.tree(less)
+	}
+	if len(more) == 1 {
+		a.open = append(a.open, exit{at, true, more[0].verdict})
+		return
+	}
+	a.code[at].Jt = a.distance(at)
+	a.tree(more)
+}
+
+// An exit is where a comparison has found the span: the one side of it, or the
+// other.
+type exit struct {
+	at      int
+	more    bool
+	verdict verdict
+}
+
+// close adds what is done for each verdict, once, and leads there.
+func (a *assembler) close() {
+	for v := deny; v <= multi; v++ {
+		used := false
+		for _, e := range a.open {
+			switch {
+			case e.verdict != v:
+				continue
+			case e.more:
+				a.code[e.at].Jt = a.distance(e.at)
+			default:
+				a.code[e.at].Jf = a.distance(e.at)
+			}
+			used = true
+		}
+		if used {
+			a.leaf(v)
+		}
+	}
+}
+
+// distance is how far it is from a comparison to what comes next.
+func (a *assembler) distance(at int) uint8 {
+	n := len(a.code) - at - 1
+	if n > 255 {
 		a.err = errors.New("the filter is too long")
 	}
-	a.tree(spans[half:])
+	return uint8(n)
 }
 
 // leaf decides a call by its arguments, where the number does not say all.
