@@ -54,10 +54,11 @@ check:
 	$(GO) vet ./...
 	$(GO) vet -tags bench .
 
-# Whole connections, each beside a bare net/http handler, then the packages'
-# own benchmarks.
+# Whole connections, each beside a bare net/http handler, and other servers as far
+# as they are installed, in at most 15 minutes; then the packages' own benchmarks.
+# BENCHFLAGS=-short is for a quick look.
 bench:
-	$(GO) test -count=1 -timeout 60m -tags bench -run TestBench -v .
+	$(GO) test -count=1 -timeout 60m -tags bench -run 'TestBench$$' -v $(BENCHFLAGS) .
 	$(GO) test -run '^$$' -bench . -benchmem ./store/... ./dav/...
 
 # os/arch/variant of all targets.
