@@ -68,7 +68,7 @@ func (q *request) fail(err error) {
 	if e.Status == 0 { // the client has gone, or the answer is cut short on purpose
 		panic(http.ErrAbortHandler)
 	}
-	if e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage || closed(err) {
+	if e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage || closed(err) || exhausted(err) {
 		q.h.logf(levelError, "%s %s: %v", q.r.Method, q.r.URL.Path, err)
 	} else {
 		q.h.logf(levelInfo, "%s %s: %v", q.r.Method, q.r.URL.Path, err)
@@ -196,6 +196,8 @@ func asError(err error) *Error {
 		return status(http.StatusInsufficientStorage)
 	case closed(err):
 		return status(http.StatusForbidden)
+	case exhausted(err), errors.Is(err, syscall.ESTALE):
+		return status(http.StatusServiceUnavailable)
 	}
 	return status(http.StatusInternalServerError)
 }
@@ -204,6 +206,17 @@ func asError(err error) *Error {
 // is told 403, as by Radicale; only an administrator can do something about it.
 func closed(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// exhausted reports whether the machine lacks something for a while which has
+// nothing to do with the resource.
+func exhausted(err error) bool {
+	for _, errno := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOLCK} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // gone reports whether the error is that something does not exist. What cannot
@@ -219,12 +232,9 @@ func (e listError) Unwrap() error { return e.error }
 // that cannot be read; 0, where the failure is not of that one alone, and the
 // answer must not be completed.
 func memberStatus(err error) int {
-	for _, fatal := range [...]error{store.ErrStale, store.ErrLocked, os.ErrDeadlineExceeded, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
-		if errors.Is(err, fatal) {
-			return 0
-		}
-	}
 	switch {
+	case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrLocked), errors.Is(err, os.ErrDeadlineExceeded), exhausted(err):
+		return 0
 	case errors.As(err, new(listError)):
 		return 0
 	case gone(err):

@@ -341,6 +341,12 @@ func TestRefusedByDisk(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: ".Radicale.lock", Err: syscall.EACCES}, 403, levelError},
 		{syscall.EROFS, 403, levelError},
 		{syscall.ENOSPC, 507, levelError},
+		{syscall.EDQUOT, 507, levelError},
+		{&fs.PathError{Op: "open", Path: "a.ics", Err: syscall.EMFILE}, 503, levelError},
+		{syscall.ENOLCK, 503, levelError},
+		{syscall.ENOMEM, 503, levelError},
+		{syscall.ESTALE, 503, levelInfo},
+		{store.ErrLocked, 503, levelInfo},
 		{refuse(403, "no right"), 403, levelInfo},
 		{store.ErrName, 403, levelInfo},
 	} {
