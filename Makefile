@@ -54,6 +54,11 @@ check:
 	$(GO) vet ./...
 	$(GO) vet -tags bench .
 
+# The tests of doc/guarantees.txt that can go on for longer do, for some minutes.
+torture:
+	$(GO) test -count=1 -timeout 60m -v -run 'Crash|Killed|Faults|Failing|Histories|StoppedLock|Beside' . -args -long
+	$(GO) test -count=1 -timeout 60m ./store -run 'Killed|Failing|Model|Concurrent'
+
 # Whole connections, each beside a bare net/http handler, and other servers as far
 # as they are installed, in at most 15 minutes; then the packages' own benchmarks.
 # BENCHFLAGS=-short is for a quick look.
@@ -169,4 +174,4 @@ $(addprefix dist-,$(subst /,-,$(TARGETS))): dist-%:
 clean:
 	rm -rf $(PROGRAM) build $(foreach beside,$(BESIDE),$(dir $(PROGRAM))$(firstword $(subst :, ,$(beside))))
 
-.PHONY: all build run test check bench cross test-cross install deb dist clean
+.PHONY: all build run test torture check bench cross test-cross install deb dist clean
