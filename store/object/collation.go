@@ -157,10 +157,42 @@ func isASCII(s string) bool {
 // unicodeCasemapKey makes a string such that strings equal under
 // i;unicode-casemap have equal ones (RFC 5051, 2): each character's simple
 // title case, then the full compatibility decomposition of that.
+//
+// Only what is not ASCII is looked up, for ASCII decomposes to itself and nothing is
+// reordered over it; and one character between ASCII, as most European texts have
+// them, needs no machinery to put several in order, which costs a microsecond.
 func unicodeCasemapKey(s string) string {
-	b := make([]byte, 0, len(s)+8)
-	for _, r := range s {
-		b = utf8.AppendRune(b, unicode.ToTitle(r))
+	key := make([]byte, 0, len(s)+8)
+	var title []byte
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if 'a' <= c && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			key = append(key, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		r = unicode.ToTitle(r)
+		if i += n; r < hangul && (i == len(s) || s[i] < utf8.RuneSelf) {
+			var b [utf8.UTFMax]byte
+			one := b[:utf8.EncodeRune(b[:], r)]
+			if d := norm.NFKD.Properties(one).Decomposition(); d != nil {
+				one = d
+			}
+			key = append(key, one...)
+			continue
+		}
+		for title = utf8.AppendRune(title[:0], r); i < len(s) && s[i] >= utf8.RuneSelf; i += n {
+			r, n = utf8.DecodeRuneInString(s[i:])
+			title = utf8.AppendRune(title, unicode.ToTitle(r))
+		}
+		key = norm.NFKD.Append(key, title...)
 	}
-	return string(norm.NFKD.Bytes(b))
+	return string(key)
 }
+
+// hangul is from where on there are characters whose decomposition stands in no
+// table.
+const hangul = 0x1100
