@@ -231,7 +231,8 @@ func (f file) readAll(buf []byte, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return buf[:0], ErrTooLarge
 	}
-	// One byte more than expected, so that the end is met in the same call.
+	// Room for more than expected: a read that stops where the file ended a moment
+	// ago has met its end.
 	if int64(cap(buf)) <= size {
 		buf = make([]byte, 0, size+512)
 	}
@@ -247,6 +248,9 @@ func (f file) readAll(buf []byte, size, limit int64) ([]byte, error) {
 		}
 		if int64(len(buf)) > limit {
 			return buf[:0], ErrTooLarge
+		}
+		if int64(len(buf)) == size && len(buf) < cap(buf) {
+			return buf, nil
 		}
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
