@@ -236,6 +236,24 @@ func TestPutSameBytes(t *testing.T) {
 	}
 }
 
+// A copy has the properties of its source, none if that has none, and not those
+// of what it replaces (RFC 4918, 9.8.2 and 9.8.4).
+func TestCopiedProperties(t *testing.T) {
+	fx := newFixture(t)
+	fx.put("a.ics", 1)
+	fx.put("b.ics", 1)
+	a, b := Props{{"{u:}p", "<p xmlns=\"u:\">a</p>"}}, Props{{"{u:}q", "<q xmlns=\"u:\">b</q>"}}
+	for _, props := range []Props{a, nil} {
+		fx.update(func(tx *Tx) error { return tx.SetObjectProps(calPath+"/a.ics", props) })
+		fx.update(func(tx *Tx) error { return tx.SetObjectProps(calPath+"/b.ics", b) })
+		fx.update(func(tx *Tx) error { return tx.Copy(calPath+"/a.ics", calPath+"/b.ics", true) })
+		got, err := fx.ObjectProps(calPath + "/b.ics")
+		if err != nil || !slices.Equal(got, props) {
+			t.Errorf("%v %v, want %v", got, err, props)
+		}
+	}
+}
+
 func TestDeadProperties(t *testing.T) {
 	fx := newFixture(t)
 	fx.put("a.ics", 1)
