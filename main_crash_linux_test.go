@@ -617,10 +617,6 @@ const (
 	deadProperty = `<propertyupdate xmlns="DAV:" xmlns:x="urn:x"><set><prop><x:note>%s</x:note></prop></set></propertyupdate>`
 )
 
-func oneEvent(uid, summary string) string {
-	return crlf(vevent(uid, summary, "20261202T100000Z", ""))
-}
-
 func crashCases() []crashCase {
 	return []crashCase{
 		{name: "PUT new", method: "PUT", path: "/demo/cal/new.ics", body: oneEvent("new", "New"), want: 201},

@@ -24,6 +24,10 @@ import (
 // Processes that end at any moment, system calls that fail, many clients at once.
 // -long does more of it.
 
+func oneEvent(uid, summary string) string {
+	return crlf(vevent(uid, summary, "20261202T100000Z", ""))
+}
+
 // lastingClient gives a client of its own, which keeps its connection.
 func (s *server) lastingClient() *http.Client {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
