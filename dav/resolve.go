@@ -259,9 +259,10 @@ func (q *request) lookIn(path string) (store.Resource, error) {
 	return q.h.store.Resource(in)
 }
 
-// reaches reports whether the user can have any right to what is at path.
+// reaches reports whether the user can have any right to what is at path. That
+// there is a root is known to everybody.
 func (q *request) reaches(path string) bool {
-	return q.h.rights.Letters(q.user, path) != "" || path != "" && q.h.rights.Letters(q.user, parent(path)) != ""
+	return path == "" || q.h.rights.Letters(q.user, path) != "" || q.h.rights.Letters(q.user, parent(path)) != ""
 }
 
 // printable reports whether something new may have this path: Radicale, and any

@@ -354,7 +354,8 @@ service anvil {
   }
 }
 `, dir, systemCert, systemKey, port(plain), port(secure)))
-	daemon(t, "tcp", plain, dovecot, "-F", "-c", conf)
+	// It listens there last.
+	daemon(t, "unix", dir+"/auth", dovecot, "-F", "-c", conf)
 
 	socket := "--auth-dovecot-socket=" + dir + "/auth"
 	asks(t, "dovecot", []ask{
