@@ -289,19 +289,3 @@ func (p *pickleReader) extend(dict bool, items []pickled) error {
 	onto.items = append(onto.items, items...)
 	return nil
 }
-
-// appendPickle appends the pickle, in protocol 2, of a tuple of texts and, after
-// them, numbers.
-func appendPickle(dst []byte, texts []string, numbers []int64) []byte {
-	dst = append(dst, opProto, 2, opMark)
-	for _, s := range texts {
-		dst = append(dst, opBinUnicode)
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s)))
-		dst = append(dst, s...)
-	}
-	for _, n := range numbers {
-		dst = append(dst, opLong1, 8)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
-	}
-	return append(dst, opTuple, opStop)
-}
