@@ -89,7 +89,11 @@ func helper(name string, logs *sink) http.Handler {
 		w.Write(b)
 	})
 	mux.HandleFunc("/refuse", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		text := "too large"
+		if r.URL.RawQuery == "long" { // more than http.Server keeps before it sends
+			text = strings.Repeat(text, 1000)
+		}
+		http.Error(w, text, http.StatusRequestEntityTooLarge)
 	})
 	mux.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) {
 		panic("the handler's secret")

@@ -194,18 +194,23 @@ func TestExpectContinue(t *testing.T) {
 // An answer that needs no body comes without one: a client that waits for
 // "100 Continue" never sends it.
 func TestExpectRefused(t *testing.T) {
-	everyHandover(t, func(t *testing.T, s *server) {
-		c := s.dial()
-		io.WriteString(c, "PUT /refuse HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n")
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp.StatusCode < 400 || !resp.Close {
-			t.Errorf("%d, Connection: close is %v", resp.StatusCode, resp.Close)
-		}
-		s.waitExit()
-	})
+	for _, target := range []string{"/refuse", "/refuse?long"} {
+		everyHandover(t, func(t *testing.T, s *server) {
+			c := s.dial()
+			io.WriteString(c, "PUT "+target+" HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n")
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+				t.Errorf("%d, Connection: close is %v", resp.StatusCode, resp.Close)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Error(err)
+			}
+			s.waitExit()
+		})
+	}
 }
 
 func TestHalfClosedPeer(t *testing.T) {
