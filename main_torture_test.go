@@ -469,6 +469,9 @@ func TestFaults(t *testing.T) {
 				methods = append(methods, "GET", "PROPFIND")
 			}
 			last := 3
+			if f.call == "openat2" { // which thread makes the first ones, for which nobody is refused, varies
+				last = 6
+			}
 			if *long {
 				last = 40
 			}
