@@ -9,4 +9,4 @@ const (
 	lastCall  = 0
 )
 
-var calls, socketCalls []call
+var commonCalls, calls, socketCalls []call

@@ -72,7 +72,7 @@ func filter(p Policy, flags uintptr) error {
 // spans are the table's, in order. What is above the last number that the tables
 // of package unix know is newer.
 func (p Policy) spans() []span {
-	table := slices.Clone(calls[:])
+	table := slices.Concat(commonCalls[:], calls[:])
 	if p.Datagrams || p.Streams {
 		table = append(table, socketCalls[:]...)
 	}
