@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -160,14 +161,7 @@ func (s *Store) eachLink(home string, d dir, f func(path string) error) error {
 			}
 		}
 	})
-	return cmpOr(err, first)
-}
-
-func cmpOr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
+	return cmp.Or(err, first)
 }
 
 // unbound ends the thread.
